@@ -1,0 +1,31 @@
+#include "modules.h"
+
+#include "../host/state.h"
+#include "../host/task.h"
+#include "../host/watchdog.h"
+
+static const luaL_Reg modules[] = {
+    { "submitter.core.child", child_open },   { "submitter.core.clock", clock_open },
+    { "submitter.core.digest", digest_open }, { "submitter.core.file", file_open },
+    { "submitter.core.json", json_open },     { "submitter.core.log", log_open },
+    { "submitter.core.system", system_open },
+    { "submitter.core.text", text_open },     { "submitter.core.watchdog", watchdog_open },
+    { NULL, NULL },
+};
+
+void modules_preload(lua_State *L) {
+    for (const luaL_Reg *module = modules; module->name; module++)
+        state_preload(L, module->name, module->func);
+    /* The scheduler needs its types before the first task exists. */
+    luaL_requiref(L, "submitter.core.task", task_open, 0);
+    lua_pop(L, 1);
+}
+
+void modules_type(lua_State *L, const char *name, const luaL_Reg *methods, const luaL_Reg *metamethods) {
+    luaL_newmetatable(L, name);
+    luaL_setfuncs(L, metamethods, 0);
+    lua_newtable(L);
+    luaL_setfuncs(L, methods, 0);
+    lua_setfield(L, -2, "__index");
+    lua_pop(L, 1);
+}

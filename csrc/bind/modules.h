@@ -1,0 +1,25 @@
+/* The Lua modules that are written in C. */
+#ifndef SUBMITTER_BIND_MODULES_H
+#define SUBMITTER_BIND_MODULES_H
+
+#include <lauxlib.h>
+#include <lua.h>
+
+/* Makes submitter.core.* known to require; each is opened when it is first asked for, but for the scheduler. */
+void modules_preload(lua_State *L);
+
+/* Makes the metatable of a userdata type: its methods under __index, and its metamethods. */
+void modules_type(lua_State *L, const char *name, const luaL_Reg *methods, const luaL_Reg *metamethods);
+
+/* One a file of bind/. */
+int clock_open(lua_State *L);
+int text_open(lua_State *L);
+int digest_open(lua_State *L);
+int log_open(lua_State *L);
+int json_open(lua_State *L);
+int system_open(lua_State *L);
+int file_open(lua_State *L);
+int child_open(lua_State *L);
+int sandbox_open(lua_State *L);
+
+#endif

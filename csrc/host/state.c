@@ -1,0 +1,129 @@
+#include "state.h"
+
+#include <lauxlib.h>
+#include <limits.h>
+#include <lualib.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "task.h"
+
+static char executable[PATH_MAX];
+static char lua_directory[PATH_MAX];
+
+const char *state_executable(void) {
+    if (!*executable) {
+        ssize_t length = readlink("/proc/self/exe", executable, sizeof executable - 1);
+        if (length <= 0) {
+            fprintf(stderr, "submitter: /proc/self/exe can't be read: is /proc mounted?\n");
+            return NULL;
+        }
+        executable[length] = '\0';
+    }
+    return executable;
+}
+
+static bool try_directory(const char *base, const char *below) {
+    char candidate[PATH_MAX], probe[PATH_MAX];
+    if (snprintf(candidate, sizeof candidate, "%s/%s", base, below) >= (int)sizeof candidate ||
+        snprintf(probe, sizeof probe, "%.*s/submitter/host.lua", (int)sizeof probe - 24, candidate) >= (int)sizeof probe)
+        return false;
+    return access(probe, R_OK) == 0 && realpath(candidate, lua_directory) != NULL;
+}
+
+const char *state_lua_directory(void) {
+    if (*lua_directory)
+        return lua_directory;
+    const char *program = state_executable();
+    if (!program)
+        return NULL;
+    char base[PATH_MAX];
+    snprintf(base, sizeof base, "%s", program);
+    *strrchr(base, '/') = '\0';
+    if (try_directory(base, "../lua") || try_directory(base, "../../lua") ||
+        try_directory(base, "../share/submitter/lua"))
+        return lua_directory;
+    fprintf(stderr, "submitter: the Lua modules are missing: neither %s/../lua nor %s/../share/submitter/lua holds "
+                    "submitter/host.lua; install with `make install`\n", base, base);
+    *lua_directory = '\0';
+    return NULL;
+}
+
+/* As lua5.4's os.exit, but work that the thread pool still has is waited for: it may look at memory of the state. */
+static int exit_process(lua_State *L) {
+    int status;
+    if (lua_isboolean(L, 1))
+        status = lua_toboolean(L, 1) ? EXIT_SUCCESS : EXIT_FAILURE;
+    else
+        status = (int)luaL_optinteger(L, 1, EXIT_SUCCESS);
+    bool close = lua_toboolean(L, 2);
+    task_settle();
+    if (close)
+        lua_close(L);
+    exit(status);
+}
+
+/* Drops the templates that begin with "./" (or are relative in another way) from package.path or cpath. */
+static void drop_relative(lua_State *L, const char *field) {
+    lua_getfield(L, -1, field);
+    const char *at = lua_tostring(L, -1);
+    luaL_Buffer kept;
+    luaL_buffinit(L, &kept);
+    bool first = true;
+    while (at && *at) {
+        size_t length = strcspn(at, ";");
+        if (length && *at == '/') {
+            if (!first)
+                luaL_addchar(&kept, ';');
+            luaL_addlstring(&kept, at, length);
+            first = false;
+        }
+        at += length + (at[length] == ';');
+    }
+    luaL_pushresult(&kept);
+    lua_setfield(L, -3, field);
+    lua_pop(L, 1);
+}
+
+static void set_paths(lua_State *L, bool environment_counts, const char *directory) {
+    lua_getglobal(L, "package");
+    if (!environment_counts) {
+        drop_relative(L, "path");
+        drop_relative(L, "cpath");
+    }
+    lua_getfield(L, -1, "path");
+    lua_pushfstring(L, "%s/?.lua;%s/?/init.lua;%s", directory, directory, lua_tostring(L, -1));
+    lua_setfield(L, -3, "path");
+    lua_pop(L, 2);
+}
+
+lua_State *state_new(bool environment_counts) {
+    const char *directory = state_lua_directory();
+    if (!directory)
+        return NULL;
+    lua_State *L = luaL_newstate();
+    if (!L) {
+        fprintf(stderr, "submitter: out of memory\n");
+        return NULL;
+    }
+    if (!environment_counts) {
+        lua_pushboolean(L, true);
+        lua_setfield(L, LUA_REGISTRYINDEX, "LUA_NOENV"); /* what `lua -E` does (lua.c of Lua 5.4) */
+    }
+    luaL_openlibs(L);
+    set_paths(L, environment_counts, directory);
+    lua_getglobal(L, "os");
+    lua_pushcfunction(L, exit_process);
+    lua_setfield(L, -2, "exit");
+    lua_pop(L, 1);
+    return L;
+}
+
+void state_preload(lua_State *L, const char *name, lua_CFunction open) {
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+    lua_pushcfunction(L, open);
+    lua_setfield(L, -2, name);
+    lua_pop(L, 1);
+}

@@ -1,0 +1,87 @@
+#include "loop.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <uv.h>
+
+static size_t work_count;
+
+struct uv_loop_s *loop_get(void) {
+    return uv_default_loop();
+}
+
+static void on_work(uv_work_t *handle) {
+    struct work *work = handle->data;
+    work->run(work);
+}
+
+static void after_work(uv_work_t *handle, int status) {
+    struct work *work = handle->data;
+    (void)status; /* work is never cancelled, see loop.h */
+    free(handle);
+    work->handle = NULL;
+    work_count--;
+    work->done(work);
+}
+
+int loop_work(struct work *work) {
+    uv_work_t *handle = malloc(sizeof *handle);
+    if (!handle)
+        return -ENOMEM;
+    handle->data = work;
+    work->handle = handle;
+    int status = uv_queue_work(loop_get(), handle, on_work, after_work);
+    if (status < 0) {
+        free(handle);
+        work->handle = NULL;
+        return status;
+    }
+    work_count++;
+    return 0;
+}
+
+size_t loop_work_count(void) {
+    return work_count;
+}
+
+struct timer {
+    uv_timer_t handle;
+    void (*expired)(void *context);
+    void *context;
+};
+
+static void on_timer(uv_timer_t *handle) {
+    struct timer *timer = handle->data;
+    timer->expired(timer->context);
+}
+
+static void on_timer_closed(uv_handle_t *handle) {
+    free(handle->data);
+}
+
+struct timer *timer_start(long long milliseconds, void (*expired)(void *context), void *context) {
+    struct timer *timer = malloc(sizeof *timer);
+    if (!timer)
+        return NULL;
+    timer->expired = expired;
+    timer->context = context;
+    uv_timer_init(loop_get(), &timer->handle);
+    timer->handle.data = timer;
+    /* The loop's idea of now is as old as its last turn. */
+    uv_update_time(loop_get());
+    uv_timer_start(&timer->handle, on_timer, milliseconds > 0 ? (uint64_t)milliseconds : 0, 0);
+    return timer;
+}
+
+void timer_stop(struct timer *timer) {
+    if (timer)
+        uv_close((uv_handle_t *)&timer->handle, on_timer_closed);
+}
+
+const char *loop_error_name(int number) {
+    return uv_err_name(-number);
+}
+
+const char *loop_error_text(int number) {
+    return uv_strerror(-number);
+}

@@ -1,0 +1,194 @@
+#include "scrub.h"
+
+#include "launch.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ipc.h>
+#include <sys/mount.h>
+#include <sys/msg.h>
+#include <sys/prctl.h>
+#include <sys/sem.h>
+#include <sys/shm.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+/* ---- processes ---- */
+
+/*
+ * As effective user the student's, so that the kernel's kill of "all that I may signal" takes all of the student's and
+ * spares the launcher. The real and the saved user stay the runner's, so no student's process can signal this one
+ * meanwhile. It goes through the list of processes under the lock that a fork needs: nobody forks past it.
+ *
+ * Changing the user forgets the parent-death signal; should the supervisor die, the end of the host's stream is what
+ * ends the runner, and the signal is asked for again.
+ */
+static bool kill_students(void) {
+    if (syscall(SYS_setresuid, -1, LAUNCH_STUDENT_ID, -1) < 0) {
+        return false;
+    }
+    kill(-1, SIGKILL);
+    return syscall(SYS_setresuid, -1, 0, -1) == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0;
+}
+
+/* Reaps until no child is left but the launcher, which a plain wait doesn't see: whoever loses its parent becomes
+   process 1's child, so no child means no process. True when none is left, false when some are still on their way. */
+static bool reap(struct usage *usage) {
+    struct rusage used;
+    int status;
+    for (;;) {
+        pid_t process = wait4(-1, &status, WNOHANG, &used);
+        if (process == 0) {
+            return false;
+        }
+        if (process < 0 && errno != EINTR) {
+            return true;
+        }
+        if (process > 0) {
+            usage_add(usage, &used);
+        }
+    }
+}
+
+bool scrub_processes(const struct leaf *leaf, struct usage *usage, struct fault *fault) {
+    sigset_t child;
+    struct timespec pause = {.tv_nsec = 2000000};
+    sigemptyset(&child);
+    sigaddset(&child, SIGCHLD);
+    leaf_kill(leaf);
+    if (reap(usage)) {
+        return true;
+    }
+    /* Large memories take time to be torn down; ten seconds is not one of these. */
+    for (int attempt = 0; attempt < 5000; attempt++) {
+        if (attempt % 50 == 0 && !kill_students()) {
+            return fault_fatal(fault, "scrub", "the student's user can't be taken on: %s", strerror(errno));
+        }
+        if (reap(usage)) {
+            return true;
+        }
+        sigtimedwait(&child, NULL, &pause);
+    }
+    return fault_fatal(fault, "scrub", "processes of the last case can't be ended");
+}
+
+/* ---- System V ---- */
+
+bool scrub_ipc(struct fault *fault) {
+    struct shm_info shared;
+    struct seminfo semaphores;
+    struct msginfo queues;
+    union {
+        int value;
+        void *pointer;
+    } argument = {.pointer = &semaphores};
+    int last_shared = shmctl(0, SHM_INFO, (struct shmid_ds *)(void *)&shared);
+    int last_semaphore = semctl(0, 0, SEM_INFO, argument);
+    int last_queue = msgctl(0, MSG_INFO, (struct msqid_ds *)(void *)&queues);
+    if (last_shared < 0 || last_semaphore < 0 || last_queue < 0) {
+        /* A kernel built without them has none to remove. */
+        return errno == ENOSYS ? true : fault_fatal(fault, "scrub", "System V objects can't be listed: %s", strerror(errno));
+    }
+    for (int index = 0; shared.used_ids > 0 && index <= last_shared; index++) {
+        struct shmid_ds about;
+        int id = shmctl(index, SHM_STAT_ANY, &about);
+        if (id >= 0 && shmctl(id, IPC_RMID, NULL) < 0) {
+            return fault_fatal(fault, "scrub", "a shared memory can't be removed: %s", strerror(errno));
+        }
+    }
+    for (int index = 0; semaphores.semusz > 0 && index <= last_semaphore; index++) {
+        struct semid_ds about;
+        argument.pointer = &about;
+        int id = semctl(index, 0, SEM_STAT_ANY, argument);
+        if (id >= 0 && semctl(id, 0, IPC_RMID) < 0) {
+            return fault_fatal(fault, "scrub", "a semaphore can't be removed: %s", strerror(errno));
+        }
+    }
+    for (int index = 0; queues.msgpool > 0 && index <= last_queue; index++) {
+        struct msqid_ds about;
+        int id = msgctl(index, MSG_STAT_ANY, &about);
+        if (id >= 0 && msgctl(id, IPC_RMID, NULL) < 0) {
+            return fault_fatal(fault, "scrub", "a message queue can't be removed: %s", strerror(errno));
+        }
+    }
+    return true;
+}
+
+/* ---- files ---- */
+
+static const char scratch_place[] = "/scratch";
+
+static bool look(struct scrub_scratch *now) {
+    struct statfs whole;
+    if (statfs(scratch_place, &whole) < 0 || stat("/tmp", &now->tmp) < 0 || stat("/dev/shm", &now->shm) < 0) {
+        return false;
+    }
+    now->free_files = (uint64_t)whole.f_ffree;
+    now->free_blocks = (uint64_t)whole.f_bfree;
+    return true;
+}
+
+static bool same_time(const struct timespec *one, const struct timespec *other) {
+    return one->tv_sec == other->tv_sec && one->tv_nsec == other->tv_nsec;
+}
+
+/* The directories are the runner's: whatever is made, removed, renamed or set in them moves these times, which nobody
+   but the kernel's clock sets. */
+static bool same_directory(const struct stat *one, const struct stat *other) {
+    return one->st_dev == other->st_dev && one->st_ino == other->st_ino && one->st_mode == other->st_mode &&
+           same_time(&one->st_mtim, &other->st_mtim) && same_time(&one->st_ctim, &other->st_ctim);
+}
+
+static bool untouched(const struct scrub_scratch *before) {
+    struct scrub_scratch now;
+    return look(&now) && now.free_files == before->free_files && now.free_blocks == before->free_blocks &&
+           same_directory(&now.tmp, &before->tmp) && same_directory(&now.shm, &before->shm);
+}
+
+/* A fresh file system instead of removing what is in the old one: nothing of it stays, however deep, locked or
+   strange, no number of a file tells how many there were, and it takes no time that the student could stretch. */
+static bool renew(uint64_t file_bytes) {
+    char options[96];
+    uint64_t files = file_bytes / 1024;
+    files = files < 64 ? 64 : files > 65536 ? 65536 : files;
+    /* Zero would mean "as much as you like". */
+    uint64_t bytes = file_bytes < 4096 ? 4096 : file_bytes;
+    snprintf(options, sizeof options, "size=%" PRIu64 ",nr_inodes=%" PRIu64 ",mode=0700", bytes, files);
+    return umount2("/dev/shm", MNT_DETACH) == 0 && umount2("/tmp", MNT_DETACH) == 0 &&
+           umount2(scratch_place, MNT_DETACH) == 0 &&
+           mount("submitter", scratch_place, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOATIME, options) == 0 &&
+           mkdir("/scratch/tmp", 0755) == 0 && mkdir("/scratch/shm", 0755) == 0 && chmod("/scratch/tmp", 01777) == 0 &&
+           chmod("/scratch/shm", 01777) == 0 && mount("/scratch/tmp", "/tmp", NULL, MS_BIND, NULL) == 0 &&
+           mount("/scratch/shm", "/dev/shm", NULL, MS_BIND, NULL) == 0;
+}
+
+bool scrub_scratch(struct scrub_scratch *scratch, uint64_t file_bytes, struct fault *fault) {
+    if (scratch->file_bytes == file_bytes && untouched(scratch)) {
+        return true;
+    }
+    if (!renew(file_bytes) || !look(scratch)) {
+        return fault_fatal(fault, "scrub", "fresh writable places can't be made: %s", strerror(errno));
+    }
+    scratch->file_bytes = file_bytes;
+    return true;
+}
+
+/* ---- numbers ---- */
+
+bool scrub_numbers(const struct walls *walls, pid_t launcher, struct fault *fault) {
+    char text[16];
+    if (walls->last_process < 0) {
+        return true;
+    }
+    int length = snprintf(text, sizeof text, "%d", (int)launcher);
+    if (pwrite(walls->last_process, text, (size_t)length, 0) != length) {
+        return fault_fatal(fault, "scrub", "the next process's number can't be set: %s", strerror(errno));
+    }
+    return true;
+}

@@ -1,0 +1,408 @@
+#include "cgroup.h"
+
+#include "report.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+static const char prefix[] = "submitter-";
+
+void cgroup_refuse(const char *format, ...) {
+    char reason[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(reason, sizeof reason, format, arguments);
+    va_end(arguments);
+    report_wall("cgroup",
+                "name a group that may be written with cgroup_parent, or set accounting = \"rlimit\": limits then "
+                "hold for each process alone, and too much memory shows as a failed program",
+                "%s", reason);
+}
+
+int cgroup_open(int group, const char *file, int flags) {
+    int descriptor = openat(group, file, flags | O_CLOEXEC | O_NOFOLLOW);
+    if (descriptor < 0) {
+        cgroup_refuse("%s can't be opened: %s", file, strerror(errno));
+    }
+    return descriptor;
+}
+
+void cgroup_write(int group, const char *file, const char *value) {
+    int descriptor = cgroup_open(group, file, O_WRONLY);
+    if (write(descriptor, value, strlen(value)) < 0) {
+        cgroup_refuse("%s can't be set to %s: %s", file, value, strerror(errno));
+    }
+    close(descriptor);
+}
+
+int cgroup_make_leaf(int group, const char *name) {
+    if (mkdirat(group, name, 0755) < 0) {
+        cgroup_refuse("group %s can't be made: %s", name, strerror(errno));
+    }
+    return cgroup_open(group, name, O_RDONLY | O_DIRECTORY);
+}
+
+bool cgroup_number(int group, const char *file, const char *word, uint64_t *value) {
+    char text[8192];
+    int descriptor = openat(group, file, O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0) {
+        return false;
+    }
+    ssize_t length = read(descriptor, text, sizeof text - 1);
+    close(descriptor);
+    if (length <= 0) {
+        return false;
+    }
+    text[length] = 0;
+    size_t word_length = strlen(word);
+    for (char *line = text; line && *line;) {
+        if (strncmp(line, word, word_length) == 0 && (word_length == 0 || line[word_length] == ' ')) {
+            char *end;
+            *value = strtoull(line + word_length, &end, 10);
+            return end != line + word_length;
+        }
+        line = strchr(line, '\n');
+        line = line ? line + 1 : NULL;
+    }
+    return false;
+}
+
+/* ---- where the hierarchies are ---- */
+
+/* Is this word one of a list that commas separate? */
+static bool listed(const char *list, const char *word) {
+    size_t length = strlen(word);
+    for (const char *item = list; item; item = strchr(item, ',') ? strchr(item, ',') + 1 : NULL) {
+        if (strncmp(item, word, length) == 0 && (item[length] == ',' || item[length] == 0)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The group that this process is in, in the hierarchy of a v1 controller, or of v2 for "". */
+static bool own_group(const char *controller, char path[CGROUP_PATH_BYTES]) {
+    FILE *file = fopen("/proc/self/cgroup", "re");
+    char line[CGROUP_PATH_BYTES + 128];
+    bool found = false;
+    while (file && !found && fgets(line, sizeof line, file)) {
+        line[strcspn(line, "\n")] = 0;
+        char *controllers = strchr(line, ':');
+        char *group = controllers ? strchr(controllers + 1, ':') : NULL;
+        if (!group) {
+            continue;
+        }
+        *controllers++ = 0;
+        *group++ = 0;
+        found = *controller ? listed(controllers, controller) : strcmp(line, "0") == 0;
+        if (found) {
+            snprintf(path, CGROUP_PATH_BYTES, "%s", group);
+        }
+    }
+    if (file) {
+        fclose(file);
+    }
+    return found;
+}
+
+/* Where a hierarchy is mounted, and which of its groups stands there. */
+static bool find_mount(const char *controller, char mount[CGROUP_PATH_BYTES], char root[CGROUP_PATH_BYTES]) {
+    FILE *file = fopen("/proc/self/mountinfo", "re");
+    static char line[3 * CGROUP_PATH_BYTES];
+    bool found = false;
+    while (file && !found && fgets(line, sizeof line, file)) {
+        char *rest = strstr(line, " - ");
+        char type[32], options[1024];
+        if (!rest || sscanf(rest, " - %31s %*s %1023s", type, options) != 2 ||
+            sscanf(line, "%*s %*s %*s %4095s %4095s", root, mount) != 2) {
+            continue;
+        }
+        found = *controller ? strcmp(type, "cgroup") == 0 && listed(options, controller) : strcmp(type, "cgroup2") == 0;
+    }
+    if (file) {
+        fclose(file);
+    }
+    return found;
+}
+
+/* A path below another, or NULL: what is left of it. */
+static const char *beneath(const char *path, const char *directory) {
+    size_t length = strlen(directory);
+    if (length == 1) {
+        return path;
+    }
+    return strncmp(path, directory, length) == 0 && (path[length] == '/' || path[length] == 0) ? path + length : NULL;
+}
+
+/* The place for our group in the hierarchy of a controller. The parent is given as a path below the root of each
+   hierarchy, or, which is handy where there is one only, as the directory's own path. */
+static bool find_place(struct cgroup_place *place, const char *controller, const char *given) {
+    char root[CGROUP_PATH_BYTES], own[CGROUP_PATH_BYTES];
+    place->group = -1;
+    if (!find_mount(controller, place->mount, root)) {
+        return false;
+    }
+    const char *group = NULL;
+    if (given) {
+        const char *whole = beneath(given, place->mount);
+        group = whole && place->mount[1] ? whole : given;
+    } else if (own_group(controller, own)) {
+        group = beneath(own, root);
+    }
+    if (!group) {
+        return false;
+    }
+    bool top = strcmp(group, "/") == 0 || *group == 0;
+    int length = snprintf(place->parent, sizeof place->parent, "%s%s", place->mount, top ? "" : group);
+    return length > 0 && (size_t)length < sizeof place->parent;
+}
+
+static bool find_v1(struct cgroup *cgroup, const char *given) {
+    static const char *const controllers[CGROUP_HIERARCHIES] = {"memory", "pids", "cpuacct"};
+    for (int i = 0; i < CGROUP_HIERARCHIES; i++) {
+        if (!find_place(&cgroup->places[i], controllers[i], given)) {
+            return false;
+        }
+        for (int earlier = 0; earlier < i; earlier++) {
+            if (strcmp(cgroup->places[earlier].mount, cgroup->places[i].mount) == 0) {
+                cgroup->places[i].borrowed = true;
+            }
+        }
+    }
+    return true;
+}
+
+static bool find_v2(struct cgroup *cgroup, const char *given) {
+    char path[CGROUP_PATH_BYTES + 32], controllers[512] = "";
+    if (!find_place(&cgroup->places[0], "", given)) {
+        return false;
+    }
+    snprintf(path, sizeof path, "%s/cgroup.controllers", cgroup->places[0].parent);
+    FILE *file = fopen(path, "re");
+    bool usable = file && fgets(controllers, sizeof controllers, file) && strstr(controllers, "memory") &&
+                  strstr(controllers, "pids");
+    if (file) {
+        fclose(file);
+    }
+    return usable;
+}
+
+/* ---- what dead sandboxes left ---- */
+
+static void pause_ms(long milliseconds) {
+    struct timespec time = {.tv_sec = milliseconds / 1000, .tv_nsec = milliseconds % 1000 * 1000000};
+    nanosleep(&time, NULL);
+}
+
+static void kill_members(int group) {
+    int descriptor = openat(group, "cgroup.procs", O_RDONLY | O_CLOEXEC);
+    FILE *file = descriptor < 0 ? NULL : fdopen(descriptor, "re");
+    int process;
+    while (file && fscanf(file, "%d", &process) == 1) {
+        if (process > 1 && process != getpid()) {
+            kill(process, SIGKILL);
+        }
+    }
+    if (file) {
+        fclose(file);
+    }
+}
+
+/* Removes a group and the groups right within it: ours are never deeper. True when it is gone. */
+static bool remove_group(int parent, const char *name, int attempts) {
+    for (int attempt = 0; attempt < attempts; attempt++) {
+        int group = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        if (group < 0) {
+            return errno == ENOENT;
+        }
+        DIR *listing = fdopendir(group);
+        struct dirent *entry;
+        while (listing && (entry = readdir(listing))) {
+            if (entry->d_type != DT_DIR || entry->d_name[0] == '.') {
+                continue;
+            }
+            int leaf = openat(group, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+            if (leaf >= 0) {
+                kill_members(leaf);
+                close(leaf);
+            }
+            unlinkat(group, entry->d_name, AT_REMOVEDIR);
+        }
+        kill_members(group);
+        if (listing) {
+            closedir(listing);
+        }
+        if (unlinkat(parent, name, AT_REMOVEDIR) == 0 || errno == ENOENT) {
+            return true;
+        }
+        /* Tasks that were killed leave their group only when they are quite gone. */
+        pause_ms(attempt < 20 ? 1 : 10);
+    }
+    return false;
+}
+
+/* A sandbox whose supervisor was killed outright removes nothing; the next one does. The supervisor holds a lock on its
+   group as long as it lives: that tells apart a dead one from one in another PID namespace, or a number used again. */
+static void sweep(const struct cgroup_place *place) {
+    int parent = open(place->parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *listing = parent < 0 ? NULL : fdopendir(parent);
+    struct dirent *entry;
+    while (listing && (entry = readdir(listing))) {
+        if (strncmp(entry->d_name, prefix, sizeof prefix - 1) != 0) {
+            continue;
+        }
+        char *end;
+        long process = strtol(entry->d_name + sizeof prefix - 1, &end, 10);
+        if (*end != '-' || process <= 0 || kill((pid_t)process, 0) == 0 || errno != ESRCH) {
+            continue;
+        }
+        int group = openat(parent, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        if (group >= 0 && flock(group, LOCK_EX | LOCK_NB) == 0) {
+            remove_group(parent, entry->d_name, 3);
+        }
+        if (group >= 0) {
+            close(group);
+        }
+    }
+    if (listing) {
+        closedir(listing);
+    } else if (parent >= 0) {
+        close(parent);
+    }
+}
+
+/* ---- ours ---- */
+
+static const struct cgroup_kind *kind_of(const struct cgroup *cgroup) {
+    return cgroup->version == 1 ? &cgroup_kind_v1 : &cgroup_kind_v2;
+}
+
+static void make_group(struct cgroup *cgroup, struct cgroup_place *place) {
+    int parent = open(place->parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (parent < 0) {
+        cgroup_refuse("%s can't be opened: %s", place->parent, strerror(errno));
+    }
+    if (mkdirat(parent, cgroup->name, 0755) < 0) {
+        cgroup_refuse("no group can be made in %s: %s", place->parent, strerror(errno));
+    }
+    place->group = cgroup_open(parent, cgroup->name, O_RDONLY | O_DIRECTORY);
+    if (flock(place->group, LOCK_SH | LOCK_NB) < 0) {
+        cgroup_refuse("the new group in %s can't be locked: %s", place->parent, strerror(errno));
+    }
+    close(parent);
+}
+
+static void lend_group(struct cgroup *cgroup, struct cgroup_place *place) {
+    for (int i = 0; i < CGROUP_HIERARCHIES; i++) {
+        if (!cgroup->places[i].borrowed && strcmp(cgroup->places[i].mount, place->mount) == 0) {
+            place->group = cgroup->places[i].group;
+        }
+    }
+}
+
+void cgroup_make(struct cgroup *cgroup, const struct spec *spec) {
+    uint64_t random;
+    cgroup->cpu = -1;
+    cgroup->clone_target = -1;
+    for (int i = 0; i < CGROUP_HIERARCHIES; i++) {
+        cgroup->places[i].group = -1;
+        cgroup->enter[i] = -1;
+    }
+    if (spec->accounting == SPEC_RLIMIT) {
+        cgroup->version = 0;
+        return;
+    }
+    if (find_v1(cgroup, spec->cgroup_parent)) {
+        cgroup->version = 1;
+    } else if (find_v2(cgroup, spec->cgroup_parent)) {
+        cgroup->version = 2;
+    } else {
+        cgroup_refuse("there are neither the v1 controllers memory, pids and cpuacct nor a v2 group with memory and pids"
+                      "%s%s", spec->cgroup_parent ? " at " : "", spec->cgroup_parent ? spec->cgroup_parent : "");
+    }
+    if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random) {
+        cgroup_refuse("no random bytes: %s", strerror(errno));
+    }
+    snprintf(cgroup->name, sizeof cgroup->name, "%s%d-%012" PRIx64, prefix, (int)getpid(), random & 0xffffffffffff);
+    int used = cgroup->version == 1 ? CGROUP_HIERARCHIES : 1;
+    for (int i = 0; i < used; i++) {
+        if (cgroup->places[i].borrowed) {
+            lend_group(cgroup, &cgroup->places[i]);
+        } else {
+            sweep(&cgroup->places[i]);
+            make_group(cgroup, &cgroup->places[i]);
+        }
+    }
+    kind_of(cgroup)->make(cgroup, spec);
+}
+
+void cgroup_delegate(struct cgroup *cgroup, uid_t user, gid_t group) {
+    if (cgroup->version) {
+        kind_of(cgroup)->delegate(cgroup, user, group);
+    }
+}
+
+void cgroup_hand_over(struct cgroup *cgroup, struct handover *handover) {
+    if (cgroup->version) {
+        kind_of(cgroup)->hand_over(cgroup, handover);
+    }
+}
+
+void cgroup_enter(struct cgroup *cgroup, pid_t process) {
+    if (cgroup->version) {
+        kind_of(cgroup)->enter(cgroup, process);
+    }
+}
+
+void cgroup_settle(struct cgroup *cgroup, pid_t process) {
+    if (cgroup->version) {
+        kind_of(cgroup)->settle(cgroup, process);
+    }
+}
+
+void cgroup_enter_case(const struct cgroup *cgroup) {
+    for (int i = 0; i < CGROUP_HIERARCHIES; i++) {
+        if (cgroup->enter[i] >= 0 && write(cgroup->enter[i], "0", 1) < 0) {
+            cgroup_refuse("the case's group can't be entered: %s", strerror(errno));
+        }
+    }
+}
+
+bool cgroup_cpu_us(const struct cgroup *cgroup, uint64_t *cpu_us) {
+    return cgroup->version && kind_of(cgroup)->cpu_us(cgroup, cpu_us);
+}
+
+bool cgroup_out_of_memory(const struct cgroup *cgroup) {
+    return cgroup->version && kind_of(cgroup)->out_of_memory(cgroup);
+}
+
+void cgroup_remove(struct cgroup *cgroup) {
+    for (int i = 0; i < CGROUP_HIERARCHIES; i++) {
+        struct cgroup_place *place = &cgroup->places[i];
+        if (place->group < 0 || place->borrowed) {
+            continue;
+        }
+        int parent = open(place->parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (parent < 0 || !remove_group(parent, cgroup->name, 500)) {
+            report_line("cgroup: %s/%s could not be removed; the next sandbox tries again", place->parent,
+                        cgroup->name);
+        }
+        if (parent >= 0) {
+            close(parent);
+        }
+        close(place->group);
+        place->group = -1;
+    }
+}

@@ -1,0 +1,79 @@
+/*
+ * Control groups: what bounds and measures a case as a whole, whatever it forks. One group "submitter-<pid>-<random>" a
+ * sandbox, below the group given or the one this process is in, in each hierarchy that is needed. In it `runner`, and
+ *   v1: `case`, which the runner's launcher enters once, so that what it forks is born there;
+ *   v2: one a case, made by the runner, to which the group is delegated.
+ * The runner sees no file system of cgroups: it gets descriptors.
+ */
+#ifndef SUBMITTER_SANDBOX_CGROUP_H
+#define SUBMITTER_SANDBOX_CGROUP_H
+
+#include "handover.h"
+#include "spec.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum { CGROUP_NAME_BYTES = 64, CGROUP_HIERARCHIES = 3, CGROUP_PATH_BYTES = 4096 };
+
+struct cgroup_place {
+    char mount[CGROUP_PATH_BYTES];  /* where the hierarchy is mounted */
+    char parent[CGROUP_PATH_BYTES]; /* the group that ours is made in */
+    int group;                      /* ours, opened and locked; -1 before it is made */
+    bool borrowed;                  /* another controller's hierarchy, mounted together with it */
+};
+
+struct cgroup {
+    int version; /* 0: none, accounting by rlimits */
+    char name[CGROUP_NAME_BYTES];
+    struct cgroup_place places[CGROUP_HIERARCHIES]; /* v1: memory, pids, cpuacct; v2: the first alone */
+    int cpu;                                        /* a file that tells the CPU time of all cases; -1 for none */
+    int clone_target;                               /* the group into which the inner process is cloned; -1 for none */
+    int enter[CGROUP_HIERARCHIES];                  /* in the student's role: by which a process enters the case */
+};
+
+/* Finds the hierarchies, removes what dead sandboxes left, makes our group. Refuses when there is nothing to use. */
+void cgroup_make(struct cgroup *cgroup, const struct spec *spec);
+/* Gives the group to the user who is the runner outside (v2). */
+void cgroup_delegate(struct cgroup *cgroup, uid_t user, gid_t group);
+/* Adds what the runner needs, by name. */
+void cgroup_hand_over(struct cgroup *cgroup, struct handover *handover);
+/* Moves the inner process in, in two steps: around it the process makes its cgroup namespace. */
+void cgroup_enter(struct cgroup *cgroup, pid_t process);
+void cgroup_settle(struct cgroup *cgroup, pid_t process);
+/* In the student's role: moves the calling process to where the case is. Its limits stand since cgroup_make. */
+void cgroup_enter_case(const struct cgroup *cgroup);
+/* CPU time of the cases so far, microseconds; false where there is no cgroup to tell it. */
+bool cgroup_cpu_us(const struct cgroup *cgroup, uint64_t *cpu_us);
+/* Was a process of the cases killed because memory ran out? */
+bool cgroup_out_of_memory(const struct cgroup *cgroup);
+/* Removes our groups, waiting for the last tasks within to be gone. */
+void cgroup_remove(struct cgroup *cgroup);
+
+/* ---- shared by cgroup_v1.c and cgroup_v2.c ---- */
+
+/* What a version does its own way. */
+struct cgroup_kind {
+    void (*make)(struct cgroup *cgroup, const struct spec *spec);
+    void (*delegate)(struct cgroup *cgroup, uid_t user, gid_t group);
+    void (*hand_over)(struct cgroup *cgroup, struct handover *handover);
+    void (*enter)(struct cgroup *cgroup, pid_t process);
+    void (*settle)(struct cgroup *cgroup, pid_t process);
+    bool (*cpu_us)(const struct cgroup *cgroup, uint64_t *cpu_us);
+    bool (*out_of_memory)(const struct cgroup *cgroup);
+};
+extern const struct cgroup_kind cgroup_kind_v1, cgroup_kind_v2;
+
+/* Refuses, naming the alternative and its cost. */
+_Noreturn void cgroup_refuse(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Opens a file of a group; refuses if it can't be. */
+int cgroup_open(int group, const char *file, int flags);
+/* Writes a value to a file of a group; refuses if it can't be. */
+void cgroup_write(int group, const char *file, const char *value);
+/* Makes a group within a group, opened. */
+int cgroup_make_leaf(int group, const char *name);
+/* The number that stands after a word in a file of lines "word number"; with an empty word, the file's only number. */
+bool cgroup_number(int group, const char *file, const char *word, uint64_t *value);
+
+#endif

@@ -1,0 +1,253 @@
+/*
+ * submitter-sandbox: walls around a program that nobody trusts.
+ *
+ * THEORY OF OPERATION
+ *
+ * Two processes. The outer one, the supervisor, stays in the host's namespaces: it makes the cgroups, maps the users,
+ * waits, and takes everything down. The inner one is born in namespaces of its own, builds what is seen inside from within,
+ * gives up what it may, and becomes the program. As process 1 of its PID namespace it takes all others along when it ends,
+ * and it ends when the supervisor does (parent-death signal). The program is either submitter-runner, which then runs the
+ * student's program case by case, or, when started by hand, the student's program itself, once.
+ *
+ * Inside there are two users. 0 is the runner: no user of the host's, and with four capabilities that count in its own
+ * user namespace only. 1000 is the student: no capability, no way to get one, and another user than the runner, so that
+ * it can neither signal, trace nor read it. Which users they are outside differs between sandboxes.
+ *
+ * The walls, what each is for, and what falls if it falls
+ *   user namespace      root inside is nobody outside. Without it, a hole in any other wall is a hole in the machine.
+ *   PID namespace       other processes can't be seen or signalled; ending process 1 ends all. Without it: survivors.
+ *   mount namespace     a root of its own by pivot_root: the system read-only, a few settings, five devices, no /sys, a
+ *                       /proc of own processes only. Without it: the host's files as far as their modes allow.
+ *   network namespace   no interface at all, not even loopback is up; abstract sockets are its own. Without it: the network,
+ *                       credentials of the cloud's metadata service, other services of the machine.
+ *   IPC, UTS, cgroup    System V objects, message queues, host name and cgroup paths of its own.
+ *   cgroup              memory, number of processes and CPU time of a case as a whole. Without it (rlimit) each process is
+ *                       bounded alone, and memory multiplies with the number of processes.
+ *   rlimits             a second net below the cgroup, and the only one for single files and open files.
+ *   no new privileges,  set-user-id programs and file capabilities give nothing; the bounding set leaves the runner SETUID,
+ *   capabilities        SETGID, KILL and SYS_ADMIN. Without them: more kernel surface.
+ *   system calls        the student's filter refuses all that isn't listed, the runner's what reaches the machine. Without
+ *                       it: the whole surface of the kernel, on which all other walls stand.
+ *   descriptors         nothing is inherited but what is named. Without it: whatever the host had open.
+ *   session, keyring    no controlling terminal to type into, no keys of whoever started this.
+ *
+ * Assumed of the kernel: Linux 5.12 or newer (mount_setattr, clone3, close_range), user namespaces allowed, seccomp filters,
+ * and cgroups, v1 or v2, unless accounting by rlimits was asked for. What the kernel itself has wrong, a fault in a system
+ * call that the student may make, is not defended against.
+ *
+ * Each wall that can't be built ends the whole with its name, the reason and a remedy on standard error and exit code 3,
+ * before the program runs. "They failed" never takes this path: what a program did is told by its exit code, or, in the
+ * runner's case, by the protocol.
+ */
+#include "cgroup.h"
+#include "filter.h"
+#include "inside.h"
+#include "namespaces.h"
+#include "report.h"
+#include "spec.h"
+#include "supervise.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const char help_text[] =
+    "submitter-sandbox [OPTION VALUE]… -- PROGRAM [ARGUMENT]…    run a program once behind walls\n"
+    "submitter-sandbox --spec-fd N                                the same by a specification on a descriptor\n"
+    "\n"
+    "PROGRAM is an absolute path as it is inside, where /usr and its links stand as outside. Options:\n"
+    "  --memory SIZE          memory of the whole (256M)\n"
+    "  --cpu TIME             CPU time of the whole (2s)\n"
+    "  --wall TIME            time by the clock (6s)\n"
+    "  --processes N          processes and threads at once (16)\n"
+    "  --files SIZE           what /tmp and /dev/shm hold together (16M)\n"
+    "  --output SIZE          bytes of standard output, and of standard error (1M)\n"
+    "  --bind-ro PATH         show one more file or directory, read-only; may be repeated\n"
+    "  --cgroup-parent PATH   the cgroup in which to make its own\n"
+    "  --accounting KIND      cgroup (default), or rlimit where there is none\n"
+    "\n"
+    "Exit code: the program's, 128 and the signal's number, 124 when a limit ended it (standard error says which),\n"
+    "2 usage, 3 a wall could not be built (standard error says which, why, and what to do).\n";
+
+/* What a failure takes down; in static memory because failures come from anywhere. */
+static struct cgroup cgroup;
+static struct spec spec;
+static struct handover handover;
+static pid_t inner = -1;
+static int inner_descriptor = -1;
+
+static void take_down(void) {
+    if (inner > 0) {
+        supervise_kill(inner, inner_descriptor);
+        inner = -1;
+    }
+    cgroup_remove(&cgroup);
+}
+
+static void have_standard_descriptors(void) {
+    int descriptor;
+    do {
+        descriptor = open("/dev/null", O_RDWR);
+    } while (descriptor >= 0 && descriptor <= STDERR_FILENO);
+    if (descriptor < 0) {
+        report_wall("descriptors", "make /dev/null", "it can't be opened: %s", strerror(errno));
+    }
+    close(descriptor);
+}
+
+static void read_wishes(int count, char **words) {
+    static char text[SPEC_BYTES + 1];
+    char message[SPEC_MESSAGE_BYTES];
+    int descriptor;
+    bool help;
+    spec_start(&spec);
+    if (!spec_options(&spec, count, words, &descriptor, &help, message)) {
+        report_usage("%s", message);
+    }
+    if (help) {
+        fputs(help_text, stdout);
+        fflush(stdout);
+        _exit(REPORT_DONE);
+    }
+    if (descriptor >= 0 && !spec_read(&spec, descriptor, text, message)) {
+        report_usage("%s", message);
+    }
+    if (close_range(3, ~0U, 0) < 0) {
+        report_wall("descriptors", "Linux 5.9 or newer is needed", "inherited ones can't be closed: %s",
+                    strerror(errno));
+    }
+}
+
+static int open_program(void) {
+    if (spec.role == SPEC_STUDENT) {
+        return -1;
+    }
+    int program = open(spec.program, O_PATH | O_CLOEXEC);
+    if (program < 0) {
+        report_wall("program", "build it, or name the folder that holds it", "%s can't be opened: %s", spec.program,
+                    strerror(errno));
+    }
+    return program;
+}
+
+static void say(int channel, char word) {
+    ssize_t written = send(channel, &word, 1, MSG_NOSIGNAL);
+    /* An inner process that is gone has said why, or is found dead by the next read. */
+    (void)written;
+}
+
+/* The inner process's next word; 0 when the channel has ended. */
+static char hear(int channel) {
+    char word = 0;
+    ssize_t count;
+    do {
+        count = read(channel, &word, 1);
+    } while (count < 0 && errno == EINTR);
+    return count == 1 ? word : 0;
+}
+
+static _Noreturn void give_up(char word) {
+    take_down();
+    if (word != INSIDE_FAILED) {
+        report_on_failure(NULL);
+        report_wall("inside", "look into the kernel's log", "the inner process died while the walls were built");
+    }
+    _exit(REPORT_ENVIRONMENT);
+}
+
+/* Clones the inner process and answers it until it has become the program. */
+static void build(struct inside *inside, const struct namespaces_identity *identity) {
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0) {
+        report_wall("supervisor", "allow more open files", "no channel: %s", strerror(errno));
+    }
+    inner = namespaces_clone(cgroup.clone_target, &inner_descriptor);
+    if (inner == 0) {
+        close(ends[0]);
+        inside->channel = ends[1];
+        inside_run(inside);
+    }
+    close(ends[1]);
+    namespaces_map(identity, inner);
+    say(ends[0], INSIDE_MAPPED);
+    cgroup_enter(&cgroup, inner);
+    say(ends[0], INSIDE_PLACED);
+    char word = hear(ends[0]);
+    if (word != INSIDE_HIDDEN) {
+        give_up(word);
+    }
+    cgroup_settle(&cgroup, inner);
+    say(ends[0], INSIDE_COMPLETE);
+    word = hear(ends[0]);
+    if (word != 0) {
+        give_up(word);
+    }
+    close(ends[0]);
+}
+
+/* The inside's ends of streams are the inside's alone: their closing must be seen by the other side. */
+static void let_go_of_streams(struct inside *inside) {
+    for (int i = 0; i < 2; i++) {
+        if (inside->output[i] >= 0) {
+            close(inside->output[i]);
+        }
+    }
+    if (spec.role == SPEC_RUNNER) {
+        int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+        if (null < 0 || dup2(null, STDOUT_FILENO) < 0) {
+            report_wall("descriptors", "make /dev/null", "it can't be opened: %s", strerror(errno));
+        }
+        close(null);
+    }
+}
+
+static int conclude(enum supervise_end end, int exit_code) {
+    static const char *const reasons[] = {
+        [SUPERVISE_CPU] = "CPU time",
+        [SUPERVISE_WALL] = "time by the clock",
+        [SUPERVISE_OUTPUT] = "output",
+        [SUPERVISE_MEMORY] = "memory",
+    };
+    if (end == SUPERVISE_ABANDONED) {
+        return REPORT_INTERNAL;
+    }
+    if (end != SUPERVISE_ENDED) {
+        report_line("ended at its limit of %s", reasons[end]);
+        return REPORT_LIMIT;
+    }
+    if (spec.role == SPEC_RUNNER && exit_code != 0) {
+        report_line("the runner ended with exit code %d", exit_code);
+        return REPORT_INTERNAL;
+    }
+    return exit_code;
+}
+
+int main(int count, char **words) {
+    struct namespaces_identity identity;
+    struct inside inside = {.spec = &spec, .cgroup = &cgroup, .handover = &handover, .output = {-1, -1}};
+    have_standard_descriptors();
+    read_wishes(count, words);
+    supervise_prepare();
+    inside.program = open_program();
+    inside.filter = filter_export_student();
+    namespaces_choose(&identity);
+    report_on_failure(take_down);
+    cgroup_make(&cgroup, &spec);
+    cgroup_delegate(&cgroup, identity.runner_uid, identity.runner_gid);
+    if (spec.role == SPEC_RUNNER) {
+        handover_add(&handover, "filter", inside.filter);
+        cgroup_hand_over(&cgroup, &handover);
+    } else {
+        supervise_pipes(inside.output);
+    }
+    build(&inside, &identity);
+    let_go_of_streams(&inside);
+    int exit_code = 0;
+    enum supervise_end end = supervise_wait(&spec, &cgroup, inner, inner_descriptor, &exit_code);
+    take_down();
+    return conclude(end, exit_code);
+}

@@ -1,0 +1,365 @@
+#include "spec.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static bool refuse(char message[SPEC_MESSAGE_BYTES], const char *what, const char *value) {
+    snprintf(message, SPEC_MESSAGE_BYTES, "%s: %.120s", what, value);
+    return false;
+}
+
+/* Decimal digits, as many as fit; `*end` is what follows. */
+static bool number(const char *text, uint64_t *value, const char **end) {
+    uint64_t result = 0;
+    const char *next = text;
+    for (; *next >= '0' && *next <= '9'; next++) {
+        uint64_t digit = (uint64_t)(*next - '0');
+        if (result > (UINT64_MAX - digit) / 10) {
+            return false;
+        }
+        result = result * 10 + digit;
+    }
+    if (next == text) {
+        return false;
+    }
+    *value = result;
+    *end = next;
+    return true;
+}
+
+static bool multiply(uint64_t value, uint64_t factor, uint64_t *result) {
+    if (value > UINT64_MAX / factor) {
+        return false;
+    }
+    *result = value * factor;
+    return true;
+}
+
+bool spec_size(const char *text, uint64_t *bytes) {
+    static const struct {
+        const char *unit;
+        uint64_t factor;
+    } units[] = {{"", 1}, {"K", UINT64_C(1) << 10}, {"M", UINT64_C(1) << 20}, {"G", UINT64_C(1) << 30}};
+    uint64_t value;
+    const char *unit;
+    if (!number(text, &value, &unit)) {
+        return false;
+    }
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+        if (strcmp(unit, units[i].unit) == 0) {
+            return multiply(value, units[i].factor, bytes);
+        }
+    }
+    return false;
+}
+
+bool spec_duration(const char *text, uint64_t *milliseconds) {
+    static const struct {
+        const char *unit;
+        uint64_t factor;
+    } units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}};
+    uint64_t value;
+    const char *unit;
+    if (!number(text, &value, &unit)) {
+        return false;
+    }
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+        if (strcmp(unit, units[i].unit) == 0) {
+            return multiply(value, units[i].factor, milliseconds);
+        }
+    }
+    return false;
+}
+
+/* The bounds are those of the protocol, so that whatever one takes the other does. */
+struct bound {
+    const char *key;    /* in a specification */
+    const char *option; /* on the command line */
+    size_t offset;
+    uint64_t least, most;
+    bool (*read)(const char *text, uint64_t *value);
+};
+
+static bool plain(const char *text, uint64_t *value) {
+    const char *end;
+    return number(text, value, &end) && *end == 0;
+}
+
+#define FIELD(name) offsetof(struct spec, name)
+static const struct bound bounds[] = {
+    {"memory_bytes", "--memory", FIELD(memory_bytes), UINT64_C(1) << 20, UINT64_C(1) << 40, spec_size},
+    {"cpu_ms", "--cpu", FIELD(cpu_ms), 1, 86400000, spec_duration},
+    {"wall_ms", "--wall", FIELD(wall_ms), 1, 86400000, spec_duration},
+    {"output_bytes", "--output", FIELD(output_bytes), 0, UINT64_C(256) << 20, spec_size},
+    {"processes", "--processes", FIELD(processes), 1, 65536, plain},
+    {"file_bytes", "--files", FIELD(file_bytes), 0, UINT64_C(1) << 40, spec_size},
+};
+enum { BOUNDS = sizeof bounds / sizeof *bounds };
+
+void spec_start(struct spec *spec) {
+    *spec = (struct spec){
+        .role = SPEC_STUDENT,
+        .accounting = SPEC_CGROUP,
+        .memory_bytes = UINT64_C(256) << 20,
+        .cpu_ms = 2000,
+        .wall_ms = 6000,
+        .output_bytes = UINT64_C(1) << 20,
+        .processes = 16,
+        .file_bytes = UINT64_C(16) << 20,
+    };
+}
+
+static bool take_bound(struct spec *spec, const struct bound *bound, const char *name, const char *text,
+                       bool (*read)(const char *, uint64_t *), char message[SPEC_MESSAGE_BYTES]) {
+    uint64_t value;
+    if (!read(text, &value) || value < bound->least || value > bound->most) {
+        snprintf(message, SPEC_MESSAGE_BYTES, "%s: a value from %llu to %llu is expected, not \"%.80s\"", name,
+                 (unsigned long long)bound->least, (unsigned long long)bound->most, text);
+        return false;
+    }
+    memcpy((char *)spec + bound->offset, &value, sizeof value);
+    return true;
+}
+
+/* Absolute, without empty, "." and ".." segments: what it says is where it is. */
+static bool clean_path(const char *path) {
+    if (path[0] != '/' || path[1] == 0 || strlen(path) > SPEC_PATH_BYTES) {
+        return false;
+    }
+    for (const char *segment = path + 1;; segment++) {
+        size_t length = strcspn(segment, "/");
+        if (length == 0 || (length == 1 && segment[0] == '.') ||
+            (length == 2 && segment[0] == '.' && segment[1] == '.')) {
+            return false;
+        }
+        segment += length;
+        if (*segment == 0) {
+            return true;
+        }
+    }
+}
+
+static bool below(const char *path, const char *directory) {
+    size_t length = strlen(directory);
+    return strncmp(path, directory, length) == 0 && (path[length] == 0 || path[length] == '/');
+}
+
+static bool take_read_only(struct spec *spec, const char *path, char message[SPEC_MESSAGE_BYTES]) {
+    /* Places that the sandbox fills itself: something of the host's there would be a hole in a wall. */
+    static const char *const ours[] = {"/proc", "/sys", "/dev", "/tmp", "/etc", "/run/submitter", "/usr/src"};
+    if (!clean_path(path)) {
+        return refuse(message, "bind_ro: a plain absolute path is expected, not", path);
+    }
+    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) {
+        bool hides = below(ours[i], path) && strcmp(path, "/usr") != 0;
+        bool within_tmp = strcmp(ours[i], "/tmp") == 0;
+        if ((below(path, ours[i]) || hides) && !(within_tmp && strcmp(path, "/tmp") != 0)) {
+            return refuse(message, "bind_ro: this place is the sandbox's own", path);
+        }
+    }
+    if (below(path, "/tmp")) {
+        return refuse(message, "bind_ro: /tmp is the student's own inside; move it elsewhere:", path);
+    }
+    if (spec->read_only_count == SPEC_READ_ONLY) {
+        return refuse(message, "bind_ro: too many paths; the first too many is", path);
+    }
+    spec->read_only[spec->read_only_count++] = path;
+    return true;
+}
+
+static bool take_accounting(struct spec *spec, const char *value, char message[SPEC_MESSAGE_BYTES]) {
+    if (strcmp(value, "cgroup") == 0) {
+        spec->accounting = SPEC_CGROUP;
+    } else if (strcmp(value, "rlimit") == 0) {
+        spec->accounting = SPEC_RLIMIT;
+    } else {
+        return refuse(message, "accounting: \"cgroup\" or \"rlimit\" is expected, not", value);
+    }
+    return true;
+}
+
+static bool take_cgroup_parent(struct spec *spec, const char *value, char message[SPEC_MESSAGE_BYTES]) {
+    if (!clean_path(value)) {
+        return refuse(message, "cgroup_parent: a plain absolute path is expected, not", value);
+    }
+    spec->cgroup_parent = value;
+    return true;
+}
+
+static bool take_argument(struct spec *spec, const char *value, char message[SPEC_MESSAGE_BYTES]) {
+    if (spec->argument_count == SPEC_ARGUMENTS) {
+        return refuse(message, "argument: too many; the first too many is", value);
+    }
+    spec->arguments[spec->argument_count++] = value;
+    return true;
+}
+
+/* ---- the specification ---- */
+
+enum once { ONCE_VERSION = BOUNDS, ONCE_PROGRAM, ONCE_ACCOUNTING, ONCE_CGROUP_PARENT, ONCE_KEYS };
+
+/* Which key that may come only once this is; -1 for none. */
+static int once_key(const char *key) {
+    static const char *const words[] = {"version", "program", "accounting", "cgroup_parent"};
+    for (int i = 0; i < BOUNDS; i++) {
+        if (strcmp(key, bounds[i].key) == 0) {
+            return i;
+        }
+    }
+    for (int i = 0; i < (int)(sizeof words / sizeof *words); i++) {
+        if (strcmp(key, words[i]) == 0) {
+            return BOUNDS + i;
+        }
+    }
+    return -1;
+}
+
+static bool take_key(struct spec *spec, const char *key, const char *value, bool seen[ONCE_KEYS],
+                     char message[SPEC_MESSAGE_BYTES]) {
+    if (strcmp(key, "argument") == 0) {
+        return take_argument(spec, value, message);
+    }
+    if (strcmp(key, "bind_ro") == 0) {
+        return take_read_only(spec, value, message);
+    }
+    int which = once_key(key);
+    if (which < 0) {
+        return refuse(message, "unknown key", key);
+    }
+    if (seen[which]) {
+        return refuse(message, "given twice", key);
+    }
+    seen[which] = true;
+    switch (which) {
+    case ONCE_VERSION:
+        return strcmp(value, "1") == 0 ? true : refuse(message, "version: only 1 is known, not", value);
+    case ONCE_PROGRAM:
+        spec->program = value;
+        return clean_path(value) ? true : refuse(message, "program: a plain absolute path is expected, not", value);
+    case ONCE_ACCOUNTING: return take_accounting(spec, value, message);
+    case ONCE_CGROUP_PARENT: return take_cgroup_parent(spec, value, message);
+    default: return take_bound(spec, &bounds[which], key, value, plain, message);
+    }
+}
+
+bool spec_parse(struct spec *spec, char *text, size_t length, char message[SPEC_MESSAGE_BYTES]) {
+    bool seen[ONCE_KEYS] = {false};
+    spec->role = SPEC_RUNNER;
+    if (length > SPEC_BYTES) {
+        return refuse(message, "the specification", "longer than 64 KiB");
+    }
+    if (length > 0 && memchr(text, 0, length)) {
+        return refuse(message, "the specification", "holds a NUL byte");
+    }
+    if (length == 0 || text[length - 1] != '\n') {
+        return refuse(message, "the specification", "its last line is cut off");
+    }
+    text[length] = 0;
+    for (char *line = text; *line;) {
+        char *end = strchr(line, '\n');
+        *end = 0;
+        char *sign = strchr(line, '=');
+        if (!sign) {
+            return refuse(message, "a line without \"=\"", line);
+        }
+        *sign = 0;
+        if (!take_key(spec, line, sign + 1, seen, message)) {
+            return false;
+        }
+        if (!seen[ONCE_VERSION]) {
+            return refuse(message, "the specification must begin with version=1, not with", line);
+        }
+        line = end + 1;
+    }
+    return seen[ONCE_PROGRAM] ? true : refuse(message, "missing key", "program");
+}
+
+bool spec_read(struct spec *spec, int descriptor, char *text, char message[SPEC_MESSAGE_BYTES]) {
+    size_t length = 0;
+    while (length <= SPEC_BYTES) {
+        ssize_t count = read(descriptor, text + length, SPEC_BYTES + 1 - length);
+        if (count < 0 && errno == EINTR) {
+            continue;
+        }
+        if (count < 0) {
+            return refuse(message, "the specification can't be read", strerror(errno));
+        }
+        if (count == 0) {
+            break;
+        }
+        length += (size_t)count;
+    }
+    return spec_parse(spec, text, length, message);
+}
+
+/* ---- the command line ---- */
+
+static bool take_option(struct spec *spec, const char *option, const char *value, int *descriptor,
+                        char message[SPEC_MESSAGE_BYTES]) {
+    for (int i = 0; i < BOUNDS; i++) {
+        if (strcmp(option, bounds[i].option) == 0) {
+            return take_bound(spec, &bounds[i], option, value, bounds[i].read, message);
+        }
+    }
+    if (strcmp(option, "--bind-ro") == 0) {
+        return take_read_only(spec, value, message);
+    }
+    if (strcmp(option, "--cgroup-parent") == 0) {
+        return take_cgroup_parent(spec, value, message);
+    }
+    if (strcmp(option, "--accounting") == 0) {
+        return take_accounting(spec, value, message);
+    }
+    if (strcmp(option, "--spec-fd") == 0) {
+        uint64_t number_given;
+        if (!plain(value, &number_given) || number_given < 3 || number_given > 65535) {
+            return refuse(message, "--spec-fd: a descriptor from 3 on is expected, not", value);
+        }
+        *descriptor = (int)number_given;
+        return true;
+    }
+    return refuse(message, "unknown option", option);
+}
+
+bool spec_options(struct spec *spec, int count, char **words, int *descriptor, bool *help,
+                  char message[SPEC_MESSAGE_BYTES]) {
+    int i = 1;
+    *descriptor = -1;
+    *help = false;
+    for (; i < count && strcmp(words[i], "--") != 0; i += 2) {
+        if (strcmp(words[i], "--help") == 0) {
+            *help = true;
+            return true;
+        }
+        if (words[i][0] != '-') {
+            return refuse(message, "put \"--\" before the program", words[i]);
+        }
+        if (i + 1 >= count) {
+            return refuse(message, "needs a value", words[i]);
+        }
+        if (!take_option(spec, words[i], words[i + 1], descriptor, message)) {
+            return false;
+        }
+    }
+    if (*descriptor >= 0) {
+        if (count == 3) {
+            return true;
+        }
+        return refuse(message, "--spec-fd", "stands alone: everything else is in the specification");
+    }
+    if (i + 1 >= count) {
+        return refuse(message, "no program", "give it after \"--\"");
+    }
+    spec->program = words[i + 1];
+    if (spec->program[0] != '/') {
+        return refuse(message, "the program is given by its absolute path inside, not as", spec->program);
+    }
+    for (i += 2; i < count; i++) {
+        if (!take_argument(spec, words[i], message)) {
+            return false;
+        }
+    }
+    return true;
+}

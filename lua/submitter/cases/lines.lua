@@ -1,0 +1,48 @@
+--- Cases as lines: line N of one text is the input of case N, line N of the other what is expected.
+local identity = require "submitter.cases.identity"
+
+local lines = {}
+
+--- Lines without their ends. `\r\n` ends a line as `\n` does; an end of line at the very end begins no further one.
+---@param text string
+---@return string[]
+function lines.split(text)
+  local list, count, start = {}, 0, 1
+  local length = #text
+  while start <= length do
+    local newline = text:find("\n", start, true)
+    local stop = newline and newline - 1 or length
+    if newline and text:byte(stop) == 13 and stop >= start then stop = stop - 1 end
+    count = count + 1
+    list[count] = text:sub(start, stop)
+    start = (newline or length) + 1
+  end
+  return list
+end
+
+--- Pairs the lines of two texts.
+---@param input_text string
+---@param expected_text string
+---@param names {input:string, expected:string}|nil what to call the two in messages
+---@return {cases:table[], sha256:string}|nil
+---@return string|nil message
+---@return string|nil code
+function lines.read(input_text, expected_text, names)
+  names = names or { input = "the input file", expected = "the file of expected outputs" }
+  local inputs, expectations = lines.split(input_text), lines.split(expected_text)
+  if #inputs ~= #expectations then
+    return nil, ("%s has %d %s and %s has %d: each case needs a line in both; make them equally long"):format(
+      names.input, #inputs, #inputs == 1 and "line" or "lines", names.expected, #expectations), "instructor"
+  end
+  if #inputs == 0 then
+    return nil, ("%s and %s are empty: there is no case; write one a line"):format(
+      names.input, names.expected), "instructor"
+  end
+  local list = {}
+  for number, input in ipairs(inputs) do
+    list[number] = { number = number, input = input, expected = expectations[number], form = "line" }
+  end
+  return { cases = list, sha256 = identity.sha256(list) }
+end
+
+return lines

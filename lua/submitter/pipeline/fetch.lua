@@ -1,0 +1,125 @@
+--- fetch: the submission document, the program, the policy, and the result that stands. The walls of the sandbox are
+--- begun as soon as the policy's limits are known.
+local fingerprint = require "submitter.fingerprint"
+local key = require "submitter.key"
+local policy = require "submitter.policy"
+local session = require "submitter.pipeline.session"
+local source_check = require "submitter.pipeline.source"
+local submission = require "submitter.submission"
+local truth = require "submitter.pipeline.truth"
+
+local PRIVATE_MODE = tonumber("600", 8)
+local POLICY_LIMIT_BYTES = 256 * 1024
+
+local function write(job, name, data)
+  if not job.folder then return true end
+  local written, message = job.folder.directory:write(name, data, { mode = PRIVATE_MODE })
+  if not written then return nil, ("can't write %s into the job directory: %s"):format(name, message), "unavailable" end
+  return true
+end
+
+-- One object of the student's. What isn't there may be on its way.
+local function get(job, object_key, limit_bytes)
+  local data, metadata, code = job.store:get(object_key, { limit_bytes = limit_bytes })
+  if data then return data, metadata end
+  if code == "not_found" then return nil, metadata, "missing" end
+  if code == "too_large" then return nil, metadata, "rejected" end
+  return nil, metadata, code
+end
+
+-- The message's key as it stands, then once more with the leading slash there or not there: on S3 these are two keys.
+-- All other keys of the submission follow the one that was found.
+local function fetch_document(job)
+  local limit_bytes = job.configuration.document_limit_bytes
+  local data, metadata, code = get(job, job.names.document, limit_bytes)
+  if not data and code == "missing" then
+    local other = job.location:with_root()
+    local other_names = key.names(other, job.mode)
+    local other_data, other_metadata, other_code = get(job, other_names.document, limit_bytes)
+    if other_data or other_code ~= "missing" then
+      job.location, job.names = other, other_names
+      data, metadata, code = other_data, other_metadata, other_code
+    end
+  end
+  if not data then return nil, metadata, code end
+  job.document_text, job.submitted_ms = data, metadata.modified_ms
+  return true
+end
+
+local function load_policy(job)
+  local files
+  if job.configuration.policy.from_bucket then
+    local text, message, code = job.store:get(job.names.policy, { limit_bytes = POLICY_LIMIT_BYTES })
+    if text then
+      files = { { name = job.names.policy, text = text } }
+    elseif code == "too_large" then
+      return nil, message, "policy"
+    elseif code ~= "not_found" then
+      return nil, message, code
+    end
+  end
+  local loaded, message, code = policy.load {
+    directory = job.policy_directory, location = job.location, files = files,
+    ceilings = job.configuration.policy.limits,
+  }
+  if not loaded then return nil, message, code end
+  job.policy = loaded
+  return true
+end
+
+local function parse_document(job)
+  local limit_bytes = job.configuration.document_limit_bytes
+  local document, message, code = submission.parse(job.document_text, job.location, limit_bytes)
+  if not document then return nil, message, code end
+  job.document = document
+  return true
+end
+
+local function begin_walls(job)
+  session.prepare(job)
+  return true
+end
+
+local function fetch_source(job)
+  local data, message, code = get(job, job.names.source, job.configuration.source_limit_bytes)
+  if not data then return nil, message, code end
+  job.source = data
+  return source_check.check(data, job.location.subid .. ".py")
+end
+
+local function keep_copies(job)
+  local subid = job.location.subid
+  local written, message, code = write(job, subid .. ".json", job.document_text)
+  if not written then return nil, message, code end
+  return write(job, subid .. ".py", job.source)
+end
+
+--- What a result says of what was handed in, and the result that stands. Also for what is rejected, of which perhaps
+--- not everything could be fetched.
+---@async
+---@param job table
+---@return true|nil
+---@return string|nil message
+---@return string|nil code
+local function complete(job)
+  job.source_sha256 = fingerprint.of(job.document_text or "", job.source or "")
+  if job.truth_was_read then return true end
+  return truth.read(job)
+end
+
+local parts = { fetch_document, load_policy, parse_document, begin_walls, fetch_source, keep_copies, complete }
+
+---@async
+---@param job table
+---@return true|nil
+---@return string|nil message
+---@return string|nil code
+local function fetch(job)
+  for _, part in ipairs(parts) do
+    local done, message, code = part(job)
+    if not done then return nil, message, code end
+  end
+  return true
+end
+
+return { step = fetch, complete = complete }

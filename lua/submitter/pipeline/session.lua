@@ -1,0 +1,68 @@
+--- The sandbox of a job: its walls are built while the submission is fetched, and taken down while the result is
+--- published.
+local host = require "submitter.host"
+
+local session = {}
+
+--- Begins to build it.
+---@param job table
+function session.prepare(job)
+  job.sandbox_starting = host.task.spawn("sandbox of " .. job.location.subid, function()
+    return job.runner:start(job.policy.limits)
+  end)
+end
+
+--- Waits until it stands. Builds it where nobody began to.
+---@async
+---@param job table
+---@return table|nil session
+---@return string|nil message
+---@return string|nil code
+function session.take(job)
+  local started, message, code
+  if job.sandbox_starting then
+    local ended
+    ended, started, message, code = job.sandbox_starting:join()
+    job.sandbox_starting = nil
+    if not ended then return nil, "the sandbox didn't start: " .. tostring(started), "sandbox" end
+  else
+    started, message, code = job.runner:start(job.policy.limits)
+  end
+  if not started then return nil, message, code end
+  job.sandbox = started
+  return started
+end
+
+--- Begins to take it down: nothing runs in it any more.
+---@param job table
+function session.finish(job)
+  local sandbox = job.sandbox
+  job.sandbox = nil
+  job.sandbox_closing = host.task.spawn("end of a sandbox", function() return sandbox:close() end)
+end
+
+--- Takes it down, in whatever state it is, and waits until it is gone. May be called again.
+---@async
+---@param job table
+---@return true|nil
+---@return string|nil message
+---@return string|nil code
+function session.close(job)
+  if job.sandbox_starting then
+    local starting = job.sandbox_starting
+    job.sandbox_starting = nil
+    starting:cancel("not needed")
+    local ended, started = starting:join()
+    if ended and started then job.sandbox = started end
+  end
+  if job.sandbox then session.finish(job) end
+  if not job.sandbox_closing then return true end
+  local closing = job.sandbox_closing
+  job.sandbox_closing = nil
+  local ended, closed, message, code = closing:join()
+  if not ended then return nil, closed, message end
+  if not closed then return nil, message, code end
+  return true
+end
+
+return session

@@ -1,0 +1,229 @@
+--- How a submission is graded: what an instructor's Lua files say, laid one over the other, checked, behind a few
+--- methods. The files are read anew for every submission; what a file remembers in its own variables lives as long as
+--- that submission.
+local arguments = require "submitter.cases.arguments"
+local compare = require "submitter.compare"
+local environment = require "submitter.policy.environment"
+local host = require "submitter.host"
+local lookup = require "submitter.policy.lookup"
+local policy_schema = require "submitter.policy.schema"
+
+local policy = {}
+
+--- How much of a policy's own note is kept.
+local NOTE_BYTES = 500
+
+---@class Policy
+---@field name string the most specific file that counted
+---@field sha256 string over all files that counted, names and contents
+---@field limits SandboxLimits
+---@field publish string[]
+---@field input "words"|"line"|"stdin"
+local Policy = {}
+Policy.__index = Policy
+
+local shipped_file
+
+local function read_layer(file, ceilings)
+  local value, message = environment.load(file.text, file.name)
+  if not value then return nil, message end
+  local checked
+  checked, message = policy_schema.check(value, ceilings)
+  if not checked then return nil, ("%s: %s"):format(file.name, message) end
+  return checked
+end
+
+-- The shipped default is part of the program: read once. It holds no functions, so sharing it shares nothing.
+local function read_shipped()
+  if shipped_file then return shipped_file end
+  local directory, message = host.file.directory(host.system.lua_directory() .. "/policy")
+  if not directory then return nil, "the shipped policy is missing; install the program again: " .. message end
+  local text
+  text, message = directory:read("default.lua")
+  directory:close()
+  if not text then return nil, "the shipped policy is missing; install the program again: " .. message end
+  local file = { name = "shipped default", text = text }
+  local layer
+  layer, message = read_layer(file)
+  if not layer then return nil, message end
+  file.layer = layer
+  shipped_file = file
+  return file
+end
+
+local function lay_over(merged, layer)
+  for field, value in pairs(layer) do
+    if field == "limits" or field == "show" then
+      for name, part in pairs(value) do merged[field][name] = part end
+    else
+      merged[field] = value
+    end
+  end
+end
+
+-- What no file chose is lowered to the ceilings without a word; what a file chose beyond them was refused before.
+local function base_of(shipped, ceilings)
+  local base = { limits = {}, show = {} }
+  lay_over(base, shipped.layer)
+  base.limits = policy_schema.lower(base.limits, ceilings)
+  return base
+end
+
+local options_allowed = { directory = true, location = true, files = true, ceilings = true }
+
+--- Loads what counts for a submission: the shipped default, the files of the policy directory from `default.lua` to
+--- the assignment's own, then `files` in their order; what comes later wins, field by field.
+---@async
+---@param options {directory:Directory|nil, location:Location|nil, files:table[]|nil, ceilings:SandboxLimits|nil} files:
+--- `{ name, text }` each
+---@return Policy|nil
+---@return string|nil message names file and field
+---@return string|nil code "policy"; "unavailable" when a file could not be read
+function policy.load(options)
+  for name in pairs(options) do
+    if not options_allowed[name] then
+      error(("unknown option %q; expected policy.load{ directory =, location =, files =, ceilings = }"):format(
+        tostring(name)), 2)
+    end
+  end
+  local shipped, message = read_shipped()
+  if not shipped then return nil, message, "environment" end
+  local files = {}
+  if options.directory then
+    files, message = lookup.read(options.directory, options.location)
+    if not files then return nil, message, "unavailable" end
+  end
+  for _, file in ipairs(options.files or {}) do files[#files + 1] = file end
+
+  local merged = base_of(shipped, options.ceilings)
+  local identity = { string.pack("<s4s4", shipped.name, shipped.text) }
+  for _, file in ipairs(files) do
+    local layer
+    layer, message = read_layer(file, options.ceilings)
+    if not layer then return nil, message, "policy" end
+    lay_over(merged, layer)
+    identity[#identity + 1] = string.pack("<s4s4", file.name, file.text)
+  end
+  return setmetatable({
+    name = (files[#files] or shipped).name,
+    sha256 = host.digest.sha256(table.concat(identity)),
+    limits = merged.limits,
+    input = merged.input,
+    publish = merged.publish,
+    comparison = merged.compare,
+    worth = merged.points,
+    rules = merged.show,
+  }, Policy)
+end
+
+--- The shipped default alone.
+---@async
+---@return Policy|nil
+---@return string|nil message
+function policy.shipped()
+  return policy.load {}
+end
+
+local function call(self, field, body, ...)
+  return environment.call(("policy %s: %s"):format(self.name, field), body, ...)
+end
+
+-- What a function of a policy gets to know of a case. Fresh each time: it may write into it.
+local function describe(case, mode)
+  return {
+    number = case.number, name = case.name, form = case.form, mode = mode, input = case.input, expected = case.expected,
+  }
+end
+
+--- Is the output right? A policy's own function gets output and expectation as they are reported, without white space
+--- at their ends; the untouched output is `case.output`.
+---@param actual string
+---@param expected string
+---@param case table a case record
+---@param mode "test"|"grade"
+---@return boolean|nil pass nil when the policy failed
+---@return string|nil note for a wrong answer; or what went wrong
+---@return string|nil code "policy"
+function Policy:compare(actual, expected, case, mode)
+  local chosen = self.comparison
+  if type(chosen) == "function" then
+    local copy = describe(case, mode)
+    copy.output = actual
+    local done, pass, note = call(self, "compare", chosen, host.text.trim_end(actual), host.text.trim(expected), copy)
+    if not done then return nil, pass, "policy" end
+    if type(pass) ~= "boolean" or (note ~= nil and type(note) ~= "string") then
+      return nil, ("policy %s: compare: returned %s, %s; expected true or false, and a text or nothing"):format(
+        self.name, type(pass), type(note)), "policy"
+    end
+    return pass, note and note:sub(1, NOTE_BYTES)
+  end
+  if compare.named(chosen)(actual, expected) then return true end
+  if chosen == "exact" then return false, compare.difference(actual, expected) end
+  return false, compare.difference(host.text.trim_end(actual), host.text.trim(expected))
+end
+
+--- What a case is worth.
+---@param case table a case record
+---@param mode "test"|"grade"
+---@return number|nil
+---@return string|nil message
+---@return string|nil code "policy"
+function Policy:points(case, mode)
+  local worth = self.worth
+  if type(worth) ~= "function" then return worth end
+  local done, points = call(self, "points", worth, describe(case, mode))
+  if not done then return nil, points, "policy" end
+  if type(points) ~= "number" or points ~= points or points < 0 or points > 1000000 then
+    return nil, ("policy %s: points: returned %s for case %d; expected a number from 0 to 1000000"):format(
+      self.name, tostring(points), case.number), "policy"
+  end
+  return math.tointeger(points) or points
+end
+
+local all_parts = { "input", "expected", "actual", "stderr" }
+
+--- What students see of a case: false (the verdict only), or which parts.
+---@param case table a case record, with its `verdict`
+---@param mode "test"|"grade"
+---@return {input:boolean, expected:boolean, actual:boolean, stderr:boolean}|false|nil
+---@return string|nil message
+---@return string|nil code "policy"
+function Policy:show(case, mode)
+  local rule = self.rules[mode]
+  if type(rule) == "function" then
+    local copy = describe(case, mode)
+    copy.verdict = case.verdict
+    local done, answer = call(self, "show", rule, copy)
+    if not done then return nil, answer, "policy" end
+    local message
+    rule, message = policy_schema.check_answer(answer)
+    if rule == nil then
+      return nil, ("policy %s: show: for case %d: %s"):format(self.name, case.number, message), "policy"
+    end
+  end
+  -- No due date is known yet, so it hasn't passed.
+  if rule == false or rule == "hidden" or rule == "after_due" then return false end
+  local seen = {}
+  for _, part in ipairs(all_parts) do seen[part] = type(rule) ~= "table" or rule[part] ~= false end
+  return seen
+end
+
+--- What a case gives the program.
+---@param case table a case record
+---@return {arguments:string[], stdin:string|nil}|nil
+---@return string|nil message
+function Policy:arguments(case)
+  return arguments.of(case, self.input)
+end
+
+--- Is a report to be published?
+---@param form "csv"|"json"
+---@return boolean
+function Policy:publishes(form)
+  for _, name in ipairs(self.publish) do
+    if name == form then return true end
+  end
+  return false
+end
+
+return policy

@@ -1,0 +1,45 @@
+--- What an operator does with dead letters of the directory queue; `submitter.queue.directory` writes and lists them.
+local dead = {}
+
+local function remove(queue, name)
+  local removed, message, code = queue.directory:remove("dead/" .. name)
+  if removed or code == "ENOENT" then return true end
+  return nil, ("the dead letter %s can't be removed: %s"):format(name, message), "unavailable"
+end
+
+--- Forgets a dead letter. True also when it was gone already.
+---@async
+---@param queue DirectoryQueue
+---@param letter table of queue:dead_letters()
+---@return true|nil
+---@return string|nil message
+---@return "unavailable"|nil code
+function dead.drop(queue, letter)
+  -- The body that was set aside first: its letter is what leads to it.
+  local removed, message, code = remove(queue, letter.id .. ".body")
+  if not removed then return nil, message, code end
+  return remove(queue, letter.id .. ".json")
+end
+
+--- Queues the message of a dead letter once more, as a new message. When that is interrupted both are there: grading a
+--- submission twice does no harm, losing it would.
+---@async
+---@param queue DirectoryQueue
+---@param letter table of queue:dead_letters()
+---@return string|nil id of the new message
+---@return string|nil message
+---@return "unavailable"|"too_large"|nil code
+function dead.retry(queue, letter)
+  if letter.body == "" then
+    return nil, ("the dead letter %s has no message that could be queued again (%s); drop it"):format(
+      letter.id, letter.reason), "too_large"
+  end
+  local id, message, code = queue:send(letter.body)
+  if not id then return nil, message, code end
+  local dropped
+  dropped, message, code = dead.drop(queue, letter)
+  if not dropped then return nil, message, code end
+  return id
+end
+
+return dead

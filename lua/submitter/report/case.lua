@@ -1,0 +1,101 @@
+--- One case in a report: its fields in their order, texts made valid UTF-8 and capped.
+local host = require "submitter.host"
+
+local report_case = {}
+
+local ACTUAL_BYTES = 64 * 1024
+local ACTUAL_BYTES_IN_ALL = 16 * 1024 * 1024
+local STDERR_BYTES = 4 * 1024
+
+local order = {
+  "number", "input", "expected", "actual", "actual_truncated", "pass", "verdict", "exit_code", "signal", "cpu_ms",
+  "wall_ms", "memory_bytes", "output_truncated", "stderr", "note", "points",
+}
+
+-- Cuts in front of a character rather than through it, so that a cut never looks like an invalid byte of the
+-- program's.
+local function cut(bytes, limit)
+  if #bytes <= limit then return bytes, false end
+  local stop = limit
+  for _ = 1, 3 do
+    local following = bytes:byte(stop + 1)
+    if stop == 0 or following < 0x80 or following > 0xBF then break end
+    stop = stop - 1
+  end
+  local following = bytes:byte(stop + 1)
+  -- Four continuation bytes in a row are no character: such bytes are cut where they are.
+  if following >= 0x80 and following <= 0xBF then stop = limit end
+  return bytes:sub(1, stop), true
+end
+
+local function or_null(value)
+  if value == nil then return host.json.null end
+  return value
+end
+
+--- The record of a case that has run.
+---@param case table a case record
+---@param result SandboxResult
+---@param judgement {pass:boolean, verdict:string, note:string|nil, points:number}
+---@param actual_bytes integer how much of outputs the report holds so far
+---@return table record
+---@return integer actual_bytes how much it holds now
+function report_case.record(case, result, judgement, actual_bytes)
+  local room = math.min(ACTUAL_BYTES, ACTUAL_BYTES_IN_ALL - actual_bytes)
+  local actual, actual_cut = cut(result.stdout, room)
+  return host.json.ordered(order, {
+    number = case.number,
+    input = host.text.repair(case.input),
+    expected = host.text.repair(case.expected),
+    actual = host.text.repair(actual),
+    actual_truncated = actual_cut or result.stdout_truncated,
+    pass = judgement.pass,
+    verdict = judgement.verdict,
+    exit_code = or_null(result.exit_code),
+    signal = or_null(result.signal),
+    cpu_ms = result.cpu_ms,
+    wall_ms = result.wall_ms,
+    memory_bytes = result.memory_bytes,
+    output_truncated = result.stdout_truncated or result.stderr_truncated,
+    stderr = host.text.repair((cut(result.stderr, STDERR_BYTES))),
+    note = or_null(judgement.note and host.text.repair(judgement.note)),
+    points = judgement.points,
+  }), actual_bytes + #actual
+end
+
+-- What each part that a policy shows stands for. A note quotes expectation and output, so it needs both.
+local needs = {
+  input = { "input" }, expected = { "expected" }, stderr = { "stderr" }, note = { "expected", "actual" },
+  actual = { "actual" }, actual_truncated = { "actual" }, exit_code = { "actual" }, signal = { "actual" },
+  output_truncated = { "actual" },
+  -- A program can tell by them what it was given, as well as by its output.
+  cpu_ms = { "actual" }, wall_ms = { "actual" }, memory_bytes = { "actual" },
+}
+
+local function is_shown(field, shown)
+  for _, part in ipairs(needs[field] or {}) do
+    if not shown or not shown[part] then return false end
+  end
+  return true
+end
+
+--- A case as students see it: what isn't shown is null.
+---@param record table
+---@param shown table|false of `Policy:show`
+---@return table
+function report_case.view(record, shown)
+  local view = {}
+  for _, field in ipairs(order) do
+    if is_shown(field, shown) then view[field] = record[field] else view[field] = host.json.null end
+  end
+  return host.json.ordered(order, view)
+end
+
+--- Puts the fields of a record that was read from JSON into their order.
+---@param record table
+---@return table the same
+function report_case.restore(record)
+  return host.json.ordered(order, record)
+end
+
+return report_case

@@ -1,0 +1,243 @@
+--- The worker: takes messages from the queue, as many as it has slots for, has each graded in a task of its own while
+--- its lease is kept beside it, and decides what becomes of the message. It ends when told to, never through a
+--- submission.
+local grading = require "submitter.grading"
+local host = require "submitter.host"
+local lease = require "submitter.lease"
+local pipeline = require "submitter.pipeline"
+local retry = require "submitter.retry"
+local submission = require "submitter.submission"
+
+local worker = {}
+
+-- How long one wait for messages lasts; it ends as soon as one comes, so this only bounds how stale a connection
+-- gets.
+local RECEIVE_MS = 20000
+-- How often `once` looks whether others have finished what they hold.
+local ONCE_FIRST_MS, ONCE_LONGEST_MS = 20, 500
+-- When the queue can't be reached.
+local TROUBLE_FIRST_MS, TROUBLE_LONGEST_MS = 200, 10000
+
+---@class Worker
+local Worker = {}
+Worker.__index = Worker
+
+--- A worker over the opened parts of a configuration (`configuration.open`).
+---@async
+---@param parts table configuration, store, queue, jobs; optional: policy_directory, runner (default: the built-in one),
+--- steps (default: `pipeline.steps()`)
+---@return Worker|nil
+---@return string|nil message
+---@return string|nil code
+function worker.new(parts)
+  for _, name in ipairs { "configuration", "store", "queue", "jobs" } do
+    if not parts[name] then
+      error(("worker.new: %s is missing; it takes a configuration and what configuration.open returns"):format(name), 2)
+    end
+  end
+  local runner = parts.runner
+  if not runner then
+    local message, code
+    runner, message, code = require("submitter.runner.sandbox").open(parts.configuration)
+    if not runner then return nil, message, code end
+  end
+  return setmetatable({
+    configuration = parts.configuration, store = parts.store, queue = parts.queue, jobs = parts.jobs,
+    policy_directory = parts.policy_directory, runner = runner, steps = parts.steps or pipeline.steps(),
+    in_flight = 0, stopping = false, waits_for_messages = false, changed = host.task.event(), graded = {},
+  }, Worker)
+end
+
+-- Only one grading of a submission and mode at a time; the next waits, its lease kept by the task beside it.
+function Worker:alone(request, action)
+  local name = request.location.base .. "/" .. request.location.subid .. "/" .. request.mode
+  while self.graded[name] do self.graded[name]:wait() end
+  local finished = host.task.event()
+  self.graded[name] = finished
+  local returned, outcome = xpcall(action, debug.traceback)
+  self.graded[name] = nil
+  finished:set()
+  if not returned then error(outcome, 0) end
+  return outcome
+end
+
+-- Which of several outcomes decides about the message that announced them all.
+local weight = { done = 0, dead = 1, retry = 2, lost = 3 }
+
+function Worker:grade(message, kept)
+  local requests, reason, class = submission.parse_message(message.body)
+  if not requests then return { kind = "dead", reason = reason, class = class } end
+  local is_last = message.failures + 1 >= self.configuration.failure_limit
+  local decisive = { kind = "done" }
+  for _, request in ipairs(requests) do
+    local outcome = self:alone(request, function() return grading.grade(self, request, kept, is_last) end)
+    if weight[outcome.kind] > weight[decisive.kind] then decisive = outcome end
+    if outcome.kind == "lost" then break end
+  end
+  if decisive.kind == "retry" and is_last then decisive.kind = "dead" end
+  return decisive
+end
+
+-- The queue's answer to what was decided; when it can't take it, the message comes again by itself.
+function Worker:settle(message, outcome)
+  local fields = { id = message.id, reason = outcome.reason, class = outcome.class, failures = message.failures }
+  local done, problem, code
+  if outcome.kind == "lost" then
+    host.log.warn("lease_lost", fields)
+    return
+  elseif outcome.kind == "done" then
+    done, problem, code = self.queue:delete(message)
+  elseif outcome.kind == "dead" then
+    host.log.warn("submission_failed", fields)
+    done, problem, code = self.queue:dead_letter(message, outcome.reason, outcome.class)
+  else
+    fields.delay_ms = retry.delay_ms(message.failures, self.configuration.retry_delay_ms)
+    host.log.info("submission_retried", fields)
+    done, problem, code = self.queue:fail(message, fields.delay_ms)
+  end
+  if not done then
+    host.log.warn("message_not_settled", { id = message.id, kind = outcome.kind, reason = problem, class = code })
+  end
+end
+
+function Worker:attend(message)
+  local this = host.task.current()
+  local kept = lease.keep {
+    queue = self.queue, message = message, visibility_ms = self.configuration.visibility_ms,
+    on_lost = function(reason) this:cancel(reason) end,
+  }
+  local returned, outcome = xpcall(self.grade, debug.traceback, self, message, kept)
+  -- A cancellation that comes as late as this hits the wait for the lease's own end; the lease says what it meant.
+  if not pcall(kept.stop, kept) then kept:stop() end
+  if kept.lost then
+    outcome = { kind = "lost", reason = "the message belongs to another worker by now", class = "lease_lost" }
+  elseif not returned then
+    host.log.error("submission_error", { id = message.id, traceback = outcome })
+    local is_last = message.failures + 1 >= self.configuration.failure_limit
+    outcome = {
+      kind = is_last and "dead" or "retry", reason = "internal error: " .. outcome:match("^[^\n]*"), class = "internal",
+    }
+  end
+  self:settle(message, outcome)
+end
+
+function Worker:begin(message)
+  self.in_flight = self.in_flight + 1
+  host.task.spawn("message " .. message.id, function()
+    local returned, problem = xpcall(self.attend, debug.traceback, self, message)
+    if not returned then
+      host.log.error("submission_error", { id = message.id, traceback = problem })
+    end
+    self.in_flight = self.in_flight - 1
+    self.changed:set()
+  end)
+end
+
+-- Waits until a submission ended or the worker is told to stop.
+function Worker:wait_for_change(timeout_ms)
+  self.changed:wait(timeout_ms)
+  self.changed:clear()
+end
+
+-- Messages for the free slots. A wait for them, and nothing else, is cut short by `stop`.
+function Worker:receive(wait_ms)
+  local options = {
+    max = self.configuration.slots - self.in_flight, wait_ms = wait_ms,
+    visibility_ms = self.configuration.visibility_ms,
+  }
+  if wait_ms == 0 then return self.queue:receive(options) end
+  self.waits_for_messages = true
+  local returned, messages, problem, code = pcall(self.queue.receive, self.queue, options)
+  self.waits_for_messages = false
+  if returned then return messages, problem, code end
+  if self.stopping then return {} end
+  error(messages, 0)
+end
+
+function Worker:trouble(problem, code)
+  self.pause_ms = math.min((self.pause_ms or TROUBLE_FIRST_MS // 2) * 2, TROUBLE_LONGEST_MS)
+  host.log.warn("queue_unavailable", { reason = problem, class = code, pause_ms = self.pause_ms })
+  self:wait_for_change(self.pause_ms)
+end
+
+-- Polls until told to stop.
+function Worker:serve()
+  while not self.stopping do
+    if self.in_flight >= self.configuration.slots then
+      self:wait_for_change()
+    else
+      local messages, problem, code = self:receive(RECEIVE_MS)
+      if messages then
+        self.pause_ms = nil
+        for _, message in ipairs(messages) do self:begin(message) end
+      else
+        self:trouble(problem, code)
+      end
+    end
+  end
+end
+
+-- Polls until the queue holds nothing, also nothing that another worker has or that waits for its next try.
+function Worker:serve_once()
+  local pause_ms = ONCE_FIRST_MS
+  while not self.stopping do
+    if self.in_flight >= self.configuration.slots then
+      self:wait_for_change()
+    else
+      local messages, problem, code = self:receive(0)
+      local depth
+      if messages and #messages == 0 then
+        depth, problem, code = self.queue:depth()
+        if depth and self.in_flight == 0 and depth.ready + depth.held == 0 then return end
+      end
+      if not messages or #messages == 0 and not depth then
+        self:trouble(problem, code)
+      elseif #messages > 0 then
+        self.pause_ms, pause_ms = nil, ONCE_FIRST_MS
+        for _, message in ipairs(messages) do self:begin(message) end
+      else
+        self:wait_for_change(pause_ms)
+        pause_ms = math.min(pause_ms * 2, ONCE_LONGEST_MS)
+      end
+    end
+  end
+end
+
+--- Takes nothing new from now on. `run` returns when what is in flight has ended.
+function Worker:stop()
+  if self.stopping then return end
+  self.stopping = true
+  self.changed:set()
+  if self.waits_for_messages then self.poller:cancel("the worker stops") end
+end
+
+--- Grades what comes, until SIGTERM, SIGINT or `stop`; with `once`, until the queue holds no message, visible or not.
+--- What is in flight is always finished.
+---@async
+---@param options {once:boolean|nil}|nil
+---@return true|nil
+---@return string|nil message
+---@return string|nil code
+function Worker:run(options)
+  local once = options and options.once or false
+  local handles = {}
+  for _, signal in ipairs { "TERM", "INT" } do
+    handles[#handles + 1] = host.task.on_signal(signal, function(name)
+      host.log.info("worker_stopping", { signal = name, in_flight = self.in_flight })
+      self:stop()
+    end)
+  end
+  self.poller = host.task.current()
+  local description = self.runner:describe()
+  host.log.info("worker_started", {
+    slots = self.configuration.slots, once = once, runner = description.kind, python = description.version,
+  })
+  local returned, problem = xpcall(once and self.serve_once or self.serve, debug.traceback, self)
+  while self.in_flight > 0 do self:wait_for_change() end
+  for _, handle in ipairs(handles) do handle:close() end
+  if not returned then return nil, "the worker failed: " .. problem, "internal" end
+  host.log.info("worker_stopped", {})
+  return true
+end
+
+return worker

@@ -1,0 +1,282 @@
+--- The commands as a user calls them: the real program, a folder of its own.
+local host = require "submitter.host"
+local key = require "submitter.key"
+local submission = require "submitter.submission"
+local support = require "spec.cli.support"
+
+local token = ("0123456789abcdef"):rep(2)
+
+describe("the command line", function()
+  local folder
+  before_each(function() folder = support.folder() end)
+  after_each(function() folder.remove_all() end)
+
+  local function run(...) return support.submitter(folder, { ... }) end
+
+  local function fixture(path) return support.fixtures .. "/" .. path end
+
+  local function status()
+    local ended = run("status", "--format", "json")
+    assert.equal(0, ended.exit_code, ended.stderr)
+    return host.json.decode(ended.stdout)
+  end
+
+  local function submit(program, ...)
+    return run("submit", fixture("sum/submissions/" .. program), "--admin", "m.soltys", "--event", "labs",
+      "--assignment", "sum", "--token", token, ...)
+  end
+
+  local function names()
+    local what = { admin = "m.soltys", event = "labs", assignment = "sum", tokens = { token } }
+    return key.names(key.location("m.soltys", "labs", "sum", submission.subid(what)), "test")
+  end
+
+  local function install_cases()
+    for _, name in ipairs { "test.in", "test.out" } do
+      local file = assert(io.open(fixture("sum/" .. name), "rb"))
+      folder:write("var/bucket/m.soltys/labs/sum/grading/" .. name, file:read "a")
+      file:close()
+    end
+  end
+
+  describe("submit", function()
+    it("uploads both files and queues one message", function()
+      local ended = submit "right.py"
+      assert.equal(0, ended.exit_code, ended.stderr)
+      assert.truthy(ended.stdout:find(names().document, 1, true))
+      local document = host.json.decode(assert(folder:read("var/bucket/" .. names().document)))
+      assert.equal("m.soltys", document.admin)
+      assert.same({ token }, { table.unpack(document.tokens) })
+      assert.truthy(folder:read("var/bucket/" .. names().source):find("total += int(word)", 1, true))
+      local depth = status()
+      assert.same({ 1, 0, 0 }, { depth.ready, depth.held, depth.dead })
+    end)
+
+    it("refuses a name that can't be part of a key, and uploads nothing", function()
+      local ended = run("submit", fixture "sum/submissions/right.py", "--admin", "..", "--event", "e",
+        "--assignment", "s", "--token", token)
+      assert.equal(2, ended.exit_code)
+      assert.truthy(ended.stderr:find("submitter submit: ", 1, true))
+      assert.equal(0, status().ready)
+    end)
+
+    it("gives up waiting in time, and says what to look at", function()
+      local ended = submit("right.py", "--wait", "--timeout", "200ms")
+      assert.equal(3, ended.exit_code)
+      assert.truthy(ended.stderr:find("submitter serve", 1, true))
+    end)
+
+    it("shows the report of what was just handed in, not an older one", function()
+      install_cases()
+      local worker = host.child.start {
+        program = host.system.executable(), arguments = { "serve" },
+        environment = { SUBMITTER_VAR = folder.var, SUBMITTER_POLICY = fixture "policy", PATH = "/usr/bin:/bin" },
+      }
+      local first = submit("right.py", "--wait", "--timeout", "30s")
+      local second = submit("wrong_negative.py", "--wait", "--timeout", "30s", "--format", "json")
+      local again = submit("wrong_negative.py", "--wait", "--timeout", "30s", "--format", "csv")
+      worker:kill "TERM"
+      local ended = worker:wait()
+      assert.equal(0, first.exit_code, first.stderr)
+      assert.truthy(first.stdout:find("AC: all passed", 1, true))
+      assert.equal(1, second.exit_code, second.stderr)
+      assert.equal("WA", host.json.decode(second.stdout).verdict)
+      assert.equal(1, again.exit_code, again.stderr)
+      assert.truthy(again.stdout:find("^input,expected output,actual output,pass/fail\r\n"))
+      assert.equal(0, ended.exit_code)
+    end)
+  end)
+
+  describe("notify", function()
+    local document_key = ("a/e/s/%s/%s.json"):format(token, token)
+
+    local function event(...)
+      local records = host.json.array {}
+      for _, object_key in ipairs { ... } do
+        records[#records + 1] = { eventName = "ObjectCreated:Put", s3 = { object = { key = object_key } } }
+      end
+      return host.json.encode { Records = records }
+    end
+
+    it("queues submission documents and tells why it skips the rest", function()
+      local path = folder:write("event.json", event(document_key, "a/e/s/grading/test.in"))
+      local ended = run("notify", path)
+      assert.equal(0, ended.exit_code, ended.stderr)
+      assert.truthy(ended.stdout:find("queued   {\"subdata\":\"" .. document_key, 1, true))
+      assert.truthy(ended.stdout:find("skipped  a/e/s/grading/test.in: ", 1, true))
+      assert.equal(1, status().ready)
+    end)
+
+    it("reads standard input", function()
+      local ended = support.submitter(folder, { "notify", "-" }, { input = event(document_key) })
+      assert.equal(0, ended.exit_code, ended.stderr)
+      assert.equal(1, status().ready)
+    end)
+
+    it("refuses what is no event", function()
+      for _, text in ipairs { "", "not JSON", "[1]", "{}", "3" } do
+        local ended = support.submitter(folder, { "notify" }, { input = text })
+        assert.equal(2, ended.exit_code, text)
+        assert.truthy(ended.stderr:find("submitter notify: ", 1, true))
+      end
+      assert.equal(0, status().ready)
+    end)
+  end)
+
+  describe("grade", function()
+    local function grade(program, ...)
+      return run("grade", fixture("sum/submissions/" .. program), "--in", fixture "sum/test.in",
+        "--out", fixture "sum/test.out", "--policy", fixture "policy/default.lua", ...)
+    end
+
+    it("exits 0 when all passed", function()
+      local ended = grade "right.py"
+      assert.equal(0, ended.exit_code, ended.stderr)
+      assert.truthy(ended.stdout:find("AC: all passed · 12 of 12 cases passed", 1, true))
+      assert.equal("", ended.stderr)
+    end)
+
+    it("exits 1 and explains what failed", function()
+      local ended = grade "wrong_negative.py"
+      assert.equal(1, ended.exit_code, ended.stderr)
+      assert.truthy(ended.stdout:find("case 4  WA", 1, true))
+      assert.truthy(ended.stdout:find("expected  0", 1, true))
+      assert.truthy(ended.stdout:find("got       5", 1, true))
+      assert.is_nil(ended.stdout:find("\27", 1, true))
+    end)
+
+    it("prints the whole document", function()
+      local ended = grade("crashing.py", "--format", "json", "--mode", "grade")
+      assert.equal(1, ended.exit_code, ended.stderr)
+      local document = host.json.decode(ended.stdout)
+      assert.equal(1, document.schema)
+      assert.equal("RTE", document.verdict)
+      assert.equal("grade", document.mode)
+      assert.equal(12, #document.cases)
+    end)
+
+    it("prints the table", function()
+      local ended = grade("right.py", "--format", "csv")
+      assert.equal(0, ended.exit_code, ended.stderr)
+      assert.truthy(ended.stdout:find("^input,expected output,actual output,pass/fail\r\n1 2 3,6,6,Pass\r\n"))
+    end)
+
+    it("takes a folder of pairs", function()
+      folder:write("cases/one.in", "")
+      folder:write("cases/one.out", "0\n")
+      folder:write("cases/README", "not a case")
+      local ended = run("grade", fixture "sum/submissions/right.py", "--in", folder.path .. "/cases")
+      assert.equal(0, ended.exit_code, ended.stderr)
+      assert.truthy(ended.stdout:find("1 of 1 cases passed", 1, true))
+    end)
+
+    it("names both numbers when there are more inputs than expected outputs", function()
+      local path = folder:write("short.out", "6\n")
+      local ended = run("grade", fixture "sum/submissions/right.py", "--in", fixture "sum/test.in", "--out", path)
+      assert.equal(2, ended.exit_code)
+      assert.truthy(ended.stderr:find("12", 1, true))
+      assert.truthy(ended.stderr:find("1", 1, true))
+    end)
+
+    it("names the field of a policy that is wrong", function()
+      local path = folder:write("policy.lua", "return { limits = { memroy = '1M' } }")
+      local ended = run("grade", fixture "sum/submissions/right.py", "--in", fixture "sum/test.in",
+        "--out", fixture "sum/test.out", "--policy", path)
+      assert.equal(2, ended.exit_code)
+      assert.truthy(ended.stderr:find("memroy", 1, true))
+    end)
+
+    it("refuses an empty program as its student would be told", function()
+      local ended = grade "empty.py"
+      assert.equal(1, ended.exit_code, ended.stderr)
+      assert.truthy(ended.stdout:find("REJ: the program is empty", 1, true))
+    end)
+  end)
+
+  describe("deadletters", function()
+    local function refuse_one()
+      support.submitter(folder, { "notify" }, { input = host.json.encode { Records = host.json.array { {
+        eventName = "ObjectCreated:Put", s3 = { object = { key = names().document } },
+      } } } })
+      folder:write("var/bucket/" .. names().document, "{ not JSON \27[31m")
+      local served = run("serve", "--once")
+      assert.equal(0, served.exit_code, served.stderr)
+    end
+
+    local function list()
+      return host.json.decode(run("deadletters", "list", "--format", "json").stdout)
+    end
+
+    it("has none at first", function()
+      local ended = run("deadletters", "list")
+      assert.equal(0, ended.exit_code)
+      assert.equal("no dead letters\n", ended.stdout)
+      assert.equal("[]\n", run("deadletters", "list", "--format", "json").stdout)
+      assert.equal(0, run("deadletters", "retry", "--all").exit_code)
+    end)
+
+    it("lists, shows, retries and drops", function()
+      refuse_one()
+      local letters = list()
+      assert.equal(1, #letters)
+      local id = letters[1].id
+      assert.truthy(run("deadletters", "list").stdout:find(id, 1, true))
+      local shown = run("deadletters", "show", id)
+      assert.equal(0, shown.exit_code)
+      assert.truthy(shown.stdout:find("JSON", 1, true))
+      assert.truthy(shown.stdout:find(names().document, 1, true))
+      assert.is_nil(shown.stdout:find("\27", 1, true))
+
+      assert.equal(0, run("deadletters", "retry", id).exit_code)
+      local depth = status()
+      assert.same({ 1, 0 }, { depth.ready, depth.dead })
+      run("serve", "--once")
+      assert.equal(1, status().dead)
+
+      assert.equal(0, run("deadletters", "drop", "--all").exit_code)
+      depth = status()
+      assert.same({ 0, 0 }, { depth.ready, depth.dead })
+    end)
+
+    it("changes nothing when one that is named isn't there", function()
+      refuse_one()
+      local id = list()[1].id
+      local ended = run("deadletters", "drop", id, "nothere")
+      assert.equal(2, ended.exit_code)
+      assert.truthy(ended.stderr:find("nothere", 1, true))
+      assert.equal(1, status().dead)
+      assert.equal(2, run("deadletters", "drop").exit_code)
+      assert.equal(2, run("deadletters", "drop", id, "--all").exit_code)
+      assert.equal(2, run("deadletters", "show", "nothere").exit_code)
+    end)
+  end)
+
+  it("status tells people too", function()
+    submit "right.py"
+    local ended = run "status"
+    assert.equal(0, ended.exit_code, ended.stderr)
+    assert.truthy(ended.stdout:find("ready%s+1 "))
+    assert.truthy(ended.stdout:find("in flight%s+0 "))
+  end)
+
+  it("status names the submissions that are being graded", function()
+    run "status"
+    folder:write("var/jobs/host-1-ab/" .. token .. ".1/test.in", "1\n")
+    local now = status()
+    assert.equal(1, #now.in_flight)
+    assert.equal(token .. ".1", now.in_flight[1].job)
+    assert.equal("host-1-ab", now.in_flight[1].worker)
+    assert.truthy(run("status").stdout:find(token .. "%.1 +%d+%.%d s +host%-1%-ab"))
+  end)
+
+  it("doctor tries the sandbox and leaves nothing behind", function()
+    local ended = run "doctor"
+    assert.equal(0, ended.exit_code, ended.stdout .. ended.stderr)
+    for _, name in ipairs {
+      "programs", "namespaces", "python", "var", "queue", "policy", "sandbox", "memory limit", "cpu limit",
+    } do
+      assert.truthy(ended.stdout:find("ok   " .. name, 1, true), name .. " is missing in:\n" .. ended.stdout)
+    end
+    for _, entry in ipairs(folder.directory:list "var") do assert.equal("directory", entry.type) end
+  end)
+end)

@@ -1,0 +1,214 @@
+--- `make demo`: plays the front end for three assignments and all their student programs, has the real worker grade
+--- them, and shows what was published. Exits 1 if a verdict isn't the expected one or anything is left behind.
+---
+---     build/submitter run spec/demo.lua
+local root = (arg[0]:match "^(.*)/[^/]*$" or ".") .. "/.."
+package.path = root .. "/?.lua;" .. package.path
+
+local catalogue = require "spec.fixtures.catalogue"
+local configuration = require "submitter.configuration"
+local host = require "submitter.host"
+local key = require "submitter.key"
+local result = require "submitter.cli.result"
+local submit = require "submitter.cli.submit"
+local terminal = require "submitter.cli.terminal"
+
+local ADMIN, EVENT = "demo", "spring"
+--- Whose report is shown in full.
+local SHOWN = "sum/wrong_negative"
+
+local colour = terminal.has_colour(1)
+local pen = terminal.pen(colour)
+
+local function say(...) io.stdout:write(table.concat({ ... }), "\n") io.stdout:flush() end
+
+local function must(value, message)
+  if value == nil then
+    io.stderr:write("demo: ", tostring(message), "\n")
+    os.exit(3)
+  end
+  return value
+end
+
+--- A folder of its own, made anew, with a configuration that names it.
+local function prepare(build, fixtures)
+  local folder = must(host.file.directory(build, { create = true }))
+  must(folder:remove_tree "demo")
+  must(folder:make "demo")
+  local text = ("-- The demo's configuration, made by spec/demo.lua.\n"
+    .. "return {\n  var = %q,\n  policy = { directory = %q },\n}\n"):format(build .. "/demo/var", fixtures .. "/policy")
+  must(folder:write("demo/submitter.lua", text))
+  local path = build .. "/demo/submitter.lua"
+  local loaded = must(configuration.load { path = path })
+  local services = must(configuration.open(loaded, { jobs = false }))
+  services.configuration = loaded
+  return services, path
+end
+
+--- What the instructor does: cases into the bucket.
+local function install(store, assignment)
+  for name, text in pairs(assignment.files) do
+    must(store:put(("%s/%s/%s/grading/%s"):format(ADMIN, EVENT, assignment.name, name), text))
+  end
+end
+
+--- What the front end does, for every program as a student of its own.
+local function hand_in(services, assignment)
+  local handed = {}
+  for _, program in ipairs(assignment.programs) do
+    local token = host.digest.md5("student " .. program.name)
+    local one = must(submit.hand_in(services, {
+      source = program.source, admin = ADMIN, event = EVENT, assignment = assignment.name, tokens = { token },
+    }))
+    handed[#handed + 1] = {
+      name = assignment.name .. "/" .. program.name, expected = program.verdict, location = one.location,
+    }
+  end
+  return handed
+end
+
+--- What the operator does: the worker, a program of its own. Its log goes to a file and moves the progress bar.
+local function serve(config, log, total)
+  local worker = must(host.child.start {
+    program = host.system.executable(), arguments = { "serve", "--once", "--config", config },
+    environment = { PATH = "/usr/bin:/bin" }, stderr = "pipe",
+  })
+  local bar, done = terminal.progress(total), 0
+  bar:update(0)
+  while true do
+    local piece = must(worker:read "stderr")
+    if piece == "" then break end
+    log:write(piece)
+    for _ in piece:gmatch '"event":"submission_published"' do done = done + 1 end
+    bar:update(done)
+  end
+  bar:clear()
+  return worker:wait()
+end
+
+local function plain(value) return value ~= host.json.null and value or nil end
+
+--- What the student finds, or nil and why there is nothing.
+local function published(store, one)
+  local names = key.names(one.location, "test")
+  local text, message = store:get(names.result)
+  if not text then return nil, message end
+  return host.json.decode(text)
+end
+
+local function row(one, report)
+  local assignment, program = one.name:match "^(.-)/(.*)$"
+  local cpu_ms, wall_ms = 0, 0
+  for _, case in ipairs(report and plain(report.cases) or {}) do
+    cpu_ms = cpu_ms + (plain(case.cpu_ms) or 0)
+    wall_ms = wall_ms + (plain(case.wall_ms) or 0)
+  end
+  return {
+    assignment, program, report and report.verdict or "none", one.expected,
+    report and report.total > 0 and ("%d/%d"):format(report.passed, report.total) or "",
+    ("%.2f s"):format(cpu_ms / 1000), ("%.2f s"):format(wall_ms / 1000),
+    report and plain(report.reason) or "",
+  }
+end
+
+local function verdict_style(value, cells)
+  return value ~= cells[4] and "red" or terminal.verdict_styles[value]
+end
+
+local summary_columns = {
+  { title = "assignment" }, { title = "program" }, { title = "verdict", style = verdict_style }, { title = "expected" },
+  { title = "passed", right = true }, { title = "CPU", right = true }, { title = "wall", right = true },
+  { title = "reason" },
+}
+
+local function show_summary(store, handed)
+  local rows, surprises, refused = {}, {}, 0
+  for _, one in ipairs(handed) do
+    local report, message = published(store, one)
+    rows[#rows + 1] = row(one, report)
+    if one.expected == "REJ" then refused = refused + 1 end
+    if not report then
+      surprises[#surprises + 1] = one.name .. ": nothing was published: " .. message
+    elseif report.verdict ~= one.expected then
+      surprises[#surprises + 1] = ("%s: %s, expected %s"):format(one.name, report.verdict, one.expected)
+    end
+  end
+  say(table.concat(terminal.table(summary_columns, rows, { colour = colour }), "\n"))
+  return surprises, refused
+end
+
+local function show_report(store, handed)
+  for _, one in ipairs(handed) do
+    if one.name == SHOWN then
+      local names = key.names(one.location, "test")
+      say("\n", pen("bold", "One report in full: " .. one.name))
+      say("\n", pen("dim", names.out))
+      say((host.text.escape(must(store:get(names.out)):gsub("\r\n", "\n"), { keep_newlines = true })))
+      say(pen("dim", names.result .. ", as submit --wait shows it"))
+      say(table.concat(result.lines(must(published(store, one)), { colour = colour }), "\n"))
+    end
+  end
+end
+
+--- Nothing may be left but what was refused, which is set aside for the operator to see.
+local function leftovers(services, refused)
+  local found = {}
+  local depth = must(services.queue:depth())
+  if depth.ready + depth.held > 0 then
+    found[#found + 1] = ("%d messages are left in the queue"):format(depth.ready + depth.held)
+  end
+  if depth.dead ~= refused then
+    found[#found + 1] = ("%d dead letters, expected %d, one for each program that is refused"):format(
+      depth.dead, refused)
+  end
+  for _, worker in ipairs(services.directory:list "jobs" or {}) do
+    for _, job in ipairs(services.directory:list("jobs/" .. worker.name) or {}) do
+      if job.type == "directory" then
+        found[#found + 1] = "a job folder is left: jobs/" .. worker.name .. "/" .. job.name
+      end
+    end
+  end
+  return found
+end
+
+local build = host.system.executable():match "^(.*)/"
+local fixtures = must(host.file.directory(root .. "/spec/fixtures")):path()
+local services, config = prepare(build, fixtures)
+
+local handed = {}
+for _, assignment in ipairs(catalogue.read(fixtures)) do
+  install(services.store, assignment)
+  local programs = hand_in(services, assignment)
+  table.move(programs, 1, #programs, #handed + 1, handed)
+end
+say(("%d programs are handed in for %d assignments; grading them."):format(#handed, #catalogue.assignments))
+
+local began = host.clock.monotonic_ms()
+local log_path = build .. "/demo/serve.log"
+local log = must(io.open(log_path, "wb"))
+local ended = serve(config, log, #handed)
+log:close()
+say(("Graded in %.1f s.\n"):format((host.clock.monotonic_ms() - began) / 1000))
+
+local problems, refused = show_summary(services.store, handed)
+if ended.exit_code ~= 0 then
+  table.insert(problems, 1, ("the worker ended with %s; see %s"):format(
+    ended.signal or "exit code " .. ended.exit_code, log_path))
+end
+show_report(services.store, handed)
+for _, left in ipairs(leftovers(services, refused)) do problems[#problems + 1] = left end
+
+say("\n", pen("bold", "To look at"))
+say("  bucket     ", build, "/demo/var/bucket/", ADMIN, "/", EVENT)
+say("  log        ", log_path)
+say("  queue      ", host.system.executable(), " status --config ", config)
+say("  refused    ", host.system.executable(), " deadletters list --config ", config)
+say("  your own   ", host.system.executable(), " grade FILE.py --in ", fixtures, "/sum/test.in --out ", fixtures,
+  "/sum/test.out")
+
+if #problems > 0 then
+  io.stderr:write("\ndemo: ", #problems, " problems\n")
+  for _, problem in ipairs(problems) do io.stderr:write("  ", host.text.escape(problem), "\n") end
+  os.exit(1)
+end
+say("\n", pen("green", ("All %d verdicts are as expected, and nothing is left behind."):format(#handed)))

@@ -1,0 +1,248 @@
+local host = require "submitter.host"
+local pipeline = require "submitter.pipeline"
+local publish = require "submitter.pipeline.publish"
+
+local fake = require "spec.fake.grading"
+
+local truth_key = fake.base .. "/grading/results/" .. fake.subid .. ".json"
+local grade_truth_key = fake.base .. "/grading/results/" .. fake.subid .. ".grade.json"
+local result_key, out_key = fake.prefix .. ".result.json", fake.prefix .. ".out"
+local error_key = fake.prefix .. ".error.json"
+
+-- One delivery of the message.
+local function deliver(parts, fields)
+  local job = fake.job(parts, fields)
+  local returned, done, message, code = pcall(pipeline.run, job, parts.steps)
+  pipeline.close(job)
+  if not returned then error(done, 0) end
+  return done and job, message, code
+end
+
+describe("publish", function()
+  local parts
+
+  before_each(function() parts = fake.parts "third_wrong" end)
+
+  it("puts the truth, then what students see, where the design says", function()
+    parts.store.objects[error_key] = "stale"
+    assert(deliver(parts))
+    assert.are.same({ truth_key, result_key, out_key }, parts.store:asked "put")
+    assert.are.same({ error_key }, parts.store:asked "delete")
+    local truth = fake.published(parts, truth_key)
+    assert.are.equal("WA", truth.verdict)
+    assert.are.equal(2, truth.passed)
+    assert.are.equal(1, truth.attempt)
+    assert.are.equal(1, truth.run)
+    assert.are.equal(parts.store.objects[truth_key], parts.store.objects[result_key])
+    assert.are.equal("input,expected output,actual output,pass/fail\r\n"
+      .. "1 2,3,3,Pass\r\n3 4,7,7,Pass\r\n5 6,11,wrong,Fail\r\n", parts.store.objects[out_key])
+  end)
+
+  it("has names of its own for mode grade, and hides its cases", function()
+    parts.store.objects[fake.prefix .. ".py"] = "sum"
+    assert(deliver(parts, { mode = "grade" }))
+    assert.are.same({
+      grade_truth_key, fake.prefix .. ".grade.result.json", fake.prefix .. ".grade.out",
+    }, parts.store:asked "put")
+    local seen = fake.published(parts, fake.prefix .. ".grade.result.json")
+    assert.are.equal("AC", seen.cases[1].verdict)
+    assert.are.equal(host.json.null, seen.cases[1].input)
+    assert.is_nil(parts.store.objects[fake.prefix .. ".grade.out"]:find("10 20", 1, true))
+    assert.are.equal("10 20", fake.published(parts, grade_truth_key).cases[1].input)
+  end)
+
+  it("runs nothing and writes nothing when the message comes again", function()
+    assert(deliver(parts))
+    local before = parts.store.objects[truth_key]
+    parts.store:forget()
+    local cases = parts.runner.cases
+    local job = assert(deliver(parts))
+    assert.is_not_nil(job.standing)
+    assert.are.same({}, parts.store:asked "put")
+    assert.are.same({}, parts.store:asked "delete")
+    assert.are.equal(cases, parts.runner.cases)
+    assert.are.equal(before, parts.store.objects[truth_key])
+    assert.are.equal(0, parts.runner.open)
+  end)
+
+  it("heals what students see", function()
+    assert(deliver(parts))
+    local result, out = parts.store.objects[result_key], parts.store.objects[out_key]
+    parts.store.objects[result_key] = nil
+    parts.store.objects[out_key] = out .. "x"
+    parts.store.objects[error_key] = "stale"
+    assert(deliver(parts))
+    assert.are.equal(result, parts.store.objects[result_key])
+    assert.are.equal(out, parts.store.objects[out_key])
+    assert.is_nil(parts.store.objects[error_key])
+    assert.are.equal(1, fake.published(parts, truth_key).run)
+  end)
+
+  it("ends the same after a crash at any write", function()
+    assert(deliver(parts))
+    local wanted = {}
+    for name, text in pairs(parts.store.objects) do
+      wanted[name] = text:gsub('"[a-z]+_at":"[^"]*"', ""):gsub('"_ms":%d+', "")
+    end
+    for crash = 1, 4 do
+      parts = fake.parts "third_wrong"
+      parts.store.objects[error_key] = "stale"
+      local writes = 0
+      parts.store.fail = function(call)
+        if not call:find "^put " and not call:find "^delete " then return end
+        writes = writes + 1
+        if writes == crash then error("killed") end
+      end
+      assert.is_false((pcall(deliver, parts)))
+      parts.store.fail = function() end
+      assert(deliver(parts))
+      local found = {}
+      for name, text in pairs(parts.store.objects) do
+        found[name] = text:gsub('"[a-z]+_at":"[^"]*"', ""):gsub('"_ms":%d+', "")
+      end
+      assert.are.same(wanted, found)
+    end
+  end)
+
+  it("counts attempts by what was handed in, and every run", function()
+    assert(deliver(parts))
+    parts.store.objects[fake.prefix .. ".py"] = "sum"
+    assert(deliver(parts))
+    local truth = fake.published(parts, truth_key)
+    assert.are.same({ 2, 2, "AC" }, { truth.attempt, truth.run, truth.verdict })
+    assert(deliver(parts, { regrade = "r1" }))
+    truth = fake.published(parts, truth_key)
+    assert.are.same({ 2, 3, "r1" }, { truth.attempt, truth.run, truth.regrade })
+    assert.is_nil(fake.published(parts, result_key).regrade)
+    -- The regrade's message, again: it was answered.
+    assert(deliver(parts, { regrade = "r1" }))
+    assert.are.equal(3, fake.published(parts, truth_key).run)
+    -- Other cases: another run of the same attempt.
+    parts.store.objects[fake.base .. "/grading/test.out"] = "3\n7\n12\n"
+    assert(deliver(parts))
+    truth = fake.published(parts, truth_key)
+    assert.are.same({ 2, 4, "WA" }, { truth.attempt, truth.run, truth.verdict })
+  end)
+
+  it("grades anew by another policy", function()
+    parts.policy_directory = fake.policies { ["default.lua"] = "return { points = 2 }" }
+    assert(deliver(parts))
+    parts.policy_directory = fake.policies { ["default.lua"] = "return { points = 3 }" }
+    assert(deliver(parts))
+    local truth = fake.published(parts, truth_key)
+    assert.are.same({ 1, 2, 6 }, { truth.attempt, truth.run, truth.points })
+  end)
+
+  it("publishes what the policy names, and takes away what it no longer names", function()
+    assert(deliver(parts))
+    parts.policy_directory = fake.policies { ["default.lua"] = 'return { publish = { "json" } }' }
+    assert(deliver(parts))
+    assert.is_nil(parts.store.objects[out_key])
+    assert.is_not_nil(parts.store.objects[result_key])
+  end)
+
+  it("replaces what isn't a result, and counts it for nothing", function()
+    for _, text in ipairs {
+      "{", "5", '{"schema":2}', '{"schema":1,"cases":5}', '{"schema":1,"cases":[],"attempt":"x"}',
+    } do
+      parts.store.objects[truth_key] = text
+      assert(deliver(parts))
+      assert.are.equal(1, fake.published(parts, truth_key).attempt)
+    end
+  end)
+
+  describe("against another worker", function()
+    -- Puts something in the way just before a call.
+    local function just_before(call, action)
+      parts.store.fail = function(asked)
+        if asked == call then
+          parts.store.fail = function() end
+          action()
+        end
+      end
+    end
+
+    it("takes his result where it answers the same submission", function()
+      local other = fake.parts "third_wrong"
+      assert(deliver(other))
+      just_before("put " .. truth_key, function() parts.store.objects[truth_key] = other.store.objects[truth_key] end)
+      local job = assert(deliver(parts))
+      assert.are.equal(other.store.objects[truth_key], parts.store.objects[truth_key])
+      assert.are.equal(other.store.objects[result_key], parts.store.objects[result_key])
+      assert.is_not_nil(job.standing or job.published)
+    end)
+
+    it("grades anew where his is of another submission", function()
+      local other = fake.parts "sum"
+      assert(deliver(other))
+      just_before("put " .. truth_key, function() parts.store.objects[truth_key] = other.store.objects[truth_key] end)
+      local done, message, code = deliver(parts)
+      assert.is_falsy(done)
+      assert.are.equal("conflict", code)
+      assert.matches("meanwhile", message, 1, true)
+      assert.is_nil(parts.store.objects[result_key])
+      assert(deliver(parts))
+      assert.are.equal(2, fake.published(parts, truth_key).attempt)
+    end)
+
+    it("sees that he published in between, and comes again", function()
+      just_before("put " .. out_key, function() parts.store.objects[truth_key] = "his" end)
+      local done, _, code = deliver(parts)
+      assert.is_falsy(done)
+      assert.are.equal("conflict", code)
+    end)
+  end)
+
+  it("never publishes a word where the truth can't be put", function()
+    parts.store.fail = function(call)
+      if call == "put " .. truth_key then return "no route to the bucket", "unavailable" end
+    end
+    assert.are.equal("unavailable", select(3, deliver(parts)))
+    assert.is_nil(parts.store.objects[result_key])
+  end)
+end)
+
+describe("a rejection", function()
+  local function reject(parts, reason)
+    local job = fake.job(parts)
+    local done, _, code = pipeline.run(job, parts.steps)
+    assert.is_nil(done)
+    assert.are.equal("rejected", code)
+    assert(publish.rejection(job, reason))
+    pipeline.close(job)
+  end
+
+  it("is a result like any other", function()
+    local parts = fake.parts()
+    assert(deliver(parts))
+    parts.store.objects[fake.prefix .. ".py"] = "a\0b"
+    reject(parts, "there is a NUL byte")
+    local seen = fake.published(parts, result_key)
+    assert.are.same({ "REJ", "there is a NUL byte", 2, 2, 0, 0 },
+      { seen.verdict, seen.reason, seen.attempt, seen.run, seen.total, seen.max_points })
+    assert.are.equal("fake", seen.runner.kind)
+    assert.are.equal(host.json.null, seen.cases_sha256)
+    assert.matches(',,rejected: there is a NUL byte,Fail\r\n$', parts.store.objects[out_key])
+    parts.store:forget()
+    reject(parts, "there is a NUL byte")
+    assert.are.same({}, parts.store:asked "put")
+    -- And is replaced like any other.
+    parts.store.objects[fake.prefix .. ".py"] = "sum"
+    assert(deliver(parts))
+    assert.are.same({ "AC", 3 }, { fake.published(parts, truth_key).verdict, fake.published(parts, truth_key).attempt })
+  end)
+end)
+
+describe("a failure of ours", function()
+  it("touches no result that stands", function()
+    local parts = fake.parts()
+    assert(deliver(parts))
+    local before = parts.store.objects[truth_key]
+    parts.store:forget()
+    assert(publish.failure(fake.job(parts), "instructor", "no cases"))
+    assert.are.same({ error_key }, parts.store:asked "put")
+    assert.are.equal(before, parts.store.objects[truth_key])
+    local failure = fake.published(parts, error_key)
+    assert.are.same({ "IE", "instructor", "no cases" }, { failure.verdict, failure.class, failure.reason })
+  end)
+end)

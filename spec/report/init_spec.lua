@@ -1,0 +1,178 @@
+local host = require "submitter.host"
+local key = require "submitter.key"
+local policy = require "submitter.policy"
+local report = require "submitter.report"
+local report_case = require "submitter.report.case"
+
+local fake = require "spec.fake.grading"
+
+local null = host.json.null
+
+local function run_case(number, verdict, fields)
+  local result = {
+    ending = "exit", exit_code = verdict == "RTE" and 7 or 0, cpu_ms = 1, wall_ms = 2, memory_bytes = 3, stdout = "3\n",
+    stderr = "", stdout_truncated = false, stderr_truncated = false,
+  }
+  local case = { number = number, input = "1 2", expected = "3", form = "line" }
+  for name, value in pairs(fields or {}) do case[name] = value end
+  return (report_case.record(case, result, {
+    pass = verdict == "AC", verdict = verdict, note = verdict ~= "AC" and "as " .. verdict or nil,
+    points = verdict == "AC" and 1 or 0,
+  }, 0))
+end
+
+local function job(fields)
+  local made = {
+    location = assert(key.location("m.soltys", "aws_labs", "lab5", fake.subid)), mode = "test", verdict = "AC",
+    passed = 1, points = 1, max_points = 1, results = { run_case(1, "AC") }, policy = assert(policy.shipped()),
+    source_sha256 = ("a"):rep(64), cases_sha256 = ("b"):rep(64),
+    runner_description = { kind = "sandbox", language = "python", version = "3.11.2", accounting = "cgroup" },
+    attempt = 2, run = 3, submitted_ms = 1700000000000, started_ms = 1700000001000,
+  }
+  for name, value in pairs(fields or {}) do made[name] = value end
+  return made
+end
+
+local function order_of(text)
+  local names = {}
+  -- Outside of cases, limits, policy and runner.
+  local outer = text:gsub('"cases":%b[]', '"cases":0'):gsub(":%b{}", ":0")
+  for name in outer:gmatch '"([%w_]+)":' do names[#names + 1] = name end
+  return table.concat(names, " ")
+end
+
+describe("the whole truth", function()
+  it("has the fields of schema 1 in their order", function()
+    assert.are.equal("schema subid admin event assignment mode verdict reason passed total points max_points cases "
+      .. "limits policy source_sha256 cases_sha256 runner attempt run submitted_at started_at finished_at",
+      order_of(host.json.encode(report.document(job()))))
+  end)
+
+  it("has their values", function()
+    local document = report.document(job())
+    assert.are.equal(1, document.schema)
+    assert.are.equal(fake.subid, document.subid)
+    assert.are.equal("m.soltys/aws_labs/lab5",
+      table.concat({ document.admin, document.event, document.assignment }, "/"))
+    assert.are.equal(1, document.total)
+    assert.are.equal(null, document.reason)
+    assert.are.equal(2000, document.limits.cpu_ms)
+    assert.are.equal("shipped default", document.policy.name)
+    assert.are.equal("3.11.2", document.runner.version)
+    assert.are.equal(2, document.attempt)
+    assert.are.equal(3, document.run)
+    assert.are.equal("2023-11-14T22:13:20.000Z", document.submitted_at)
+    assert.are.equal("2023-11-14T22:13:21.000Z", document.started_at)
+    assert.matches("^20%d%d%-%d%d%-%d%dT.*Z$", document.finished_at)
+    assert.matches('"limits":{"memory_bytes":268435456,"cpu_ms":2000,"wall_ms":6000,"output_bytes":1048576,'
+      .. '"processes":16,"file_bytes":16777216},"policy":{"name":', host.json.encode(document), 1, true)
+  end)
+
+  it("of a rejection has no cases", function()
+    local text = host.json.encode(report.document(job {
+      results = false, verdict = "REJ", reason = "x\xff", cases_sha256 = false, passed = 0, points = 0, max_points = 0,
+    }))
+    assert.matches('"verdict":"REJ","reason":"x\u{FFFD}","passed":0,"total":0,"points":0,"max_points":0,"cases":[],',
+      text, 1, true)
+    assert.matches('"cases_sha256":null', text, 1, true)
+  end)
+
+  it("may be of a program that was never in a bucket", function()
+    local document = report.document(job { location = false })
+    assert.are.equal(null, document.subid)
+    assert.are.equal(null, document.admin)
+  end)
+
+  it("names the regrade that it answers", function()
+    assert.is_nil(report.document(job()).regrade)
+    assert.are.equal("r1", report.document(job { regrade = "r1" }).regrade)
+  end)
+
+  it("holds names of any bytes", function()
+    local odd = assert(key.location("a\xff", "e", "s", fake.subid))
+    assert.are.equal("a\u{FFFD}", report.document(job { location = odd }).admin)
+  end)
+
+  it("holds twenty thousand cases", function()
+    local results = {}
+    for number = 1, 20000 do results[number] = run_case(number, "AC") end
+    local before_us = host.clock.cpu_us()
+    local document = report.document(job { results = results })
+    local text = host.json.encode(report.view(document, assert(policy.shipped())))
+    assert.are.equal(20001, select(2, report.csv(document):gsub("\r\n", "")))
+    assert.are.equal(20000, #assert(host.json.decode(text)).cases)
+    assert.is_true(host.clock.cpu_us() - before_us < 4000000)
+  end)
+end)
+
+describe("what students see", function()
+  local function view(truth, text, cases)
+    local chosen = assert(policy.load { files = { { name = "x.lua", text = "return {" .. text .. "}" } } })
+    return report.view(truth, chosen, cases)
+  end
+
+  it("is everything in mode test, verdicts in mode grade", function()
+    local truth = report.document(job())
+    assert.are.equal(host.json.encode(truth), host.json.encode(view(truth, "")))
+    truth.mode = "grade"
+    local hidden = view(truth, "")
+    assert.are.equal(null, hidden.cases[1].input)
+    assert.are.equal("AC", hidden.cases[1].verdict)
+    assert.are.equal(1, hidden.passed)
+  end)
+
+  it("never is the regrade's id", function()
+    assert.is_nil(view(report.document(job { regrade = "r1" }), "").regrade)
+  end)
+
+  it("is the same from a truth that was read again", function()
+    local truth = report.document(job { results = { run_case(1, "AC"), run_case(2, "WA") }, points = 0.5 })
+    local again = assert(host.json.decode(host.json.encode(truth)))
+    for _, text in ipairs { "", "show = false", "show = { expected = false }" } do
+      assert.are.equal(host.json.encode(view(truth, text)), host.json.encode(view(again, text)))
+      assert.are.equal(report.csv(view(truth, text)), report.csv(view(again, text)))
+    end
+  end)
+
+  it("has no reason that tells of a hidden case", function()
+    local truth = report.document(job {
+      results = { run_case(1, "AC"), run_case(2, "RTE"), run_case(3, "WA") }, verdict = "RTE",
+      reason = "case 2: exit code 7",
+    })
+    assert.are.equal("case 2: exit code 7", view(truth, "").reason)
+    assert.are.equal("case 2: run-time error", view(truth, "show = false").reason)
+    assert.are.equal("case 2: run-time error", view(truth, "show = { actual = false }").reason)
+    assert.are.equal("case 2: exit code 7", view(truth, "show = function(case) return case.number == 2 end").reason)
+    assert.are.equal("case 2: exit code 7", truth.reason)
+  end)
+
+  it("keeps the reason of a rejection", function()
+    local truth = report.document(job { results = false, verdict = "REJ", reason = "empty" })
+    assert.are.equal("empty", view(truth, "show = false").reason)
+    assert.are.equal("empty", report.view(truth, nil).reason)
+  end)
+
+  it("is decided by what is known of the case", function()
+    local truth = report.document(job())
+    local cases = { { number = 1, name = "large", form = "file", input = "1 2", expected = "3" } }
+    assert.are.equal("1 2", view(truth, [[show = function(case)
+      return case.name == "large" and case.form == "file" and case.verdict == "AC" and case.mode == "test"
+    end]], cases).cases[1].input)
+  end)
+
+  it("isn't published when the policy fails", function()
+    local shown, message, code = view(report.document(job()), "show = function() error('no') end")
+    assert.is_nil(shown)
+    assert.are.equal("policy", code)
+    assert.matches("no", message, 1, true)
+  end)
+end)
+
+describe("a failure of ours", function()
+  it("has its fields in their order", function()
+    local document = report.failure(job(), "instructor", "no cases\xff")
+    assert.matches('^{"schema":1,"subid":"%x+","admin":"m.soltys","event":"aws_labs","assignment":"lab5","mode":"test",'
+      .. '"verdict":"IE","reason":"no cases\u{FFFD}","class":"instructor","at":"20[^"]*Z"}$',
+      host.json.encode(document))
+  end)
+end)
