@@ -39,10 +39,23 @@ local function prepare(build, fixtures)
     .. "return {\n  var = %q,\n  policy = { directory = %q },\n}\n"):format(build .. "/demo/var", fixtures .. "/policy")
   must(folder:write("demo/submitter.lua", text))
   local path = build .. "/demo/submitter.lua"
-  local loaded = must(configuration.load { path = path })
+  -- Without the environment, where SUBMITTER_VAR would lead to the user's own submissions.
+  local loaded = must(configuration.load { path = path, getenv = function() return nil end })
   local services = must(configuration.open(loaded, { jobs = false }))
   services.configuration = loaded
   return services, path
+end
+
+--- Ends here, with the findings and remedies, where the machine can't run the programs.
+local function check_machine(config)
+  local doctor = must(host.child.run {
+    program = host.system.executable(), arguments = { "doctor", "--config", config },
+    environment = { PATH = "/usr/bin:/bin" },
+  })
+  if doctor.exit_code == 0 then return end
+  say(doctor.stdout)
+  io.stderr:write("demo: this machine can't run the programs yet; do what the lines marked fail say\n")
+  os.exit(3)
 end
 
 --- What the instructor does: cases into the bucket.
@@ -73,6 +86,12 @@ local function serve(config, log, total)
     program = host.system.executable(), arguments = { "serve", "--once", "--config", config },
     environment = { PATH = "/usr/bin:/bin" }, stderr = "pipe",
   })
+  for _, signal in ipairs { "INT", "TERM" } do
+    host.task.on_signal(signal, function()
+      worker:kill()
+      os.exit(130)
+    end)
+  end
   local bar, done = terminal.progress(total), 0
   bar:update(0)
   while true do
@@ -139,13 +158,14 @@ end
 
 local function show_report(store, handed)
   for _, one in ipairs(handed) do
-    if one.name == SHOWN then
+    local report = one.name == SHOWN and published(store, one)
+    if report then
       local names = key.names(one.location, "test")
       say("\n", pen("bold", "One report in full: " .. one.name))
       say("\n", pen("dim", names.out))
       say((host.text.escape(must(store:get(names.out)):gsub("\r\n", "\n"), { keep_newlines = true })))
       say(pen("dim", names.result .. ", as submit --wait shows it"))
-      say(table.concat(result.lines(must(published(store, one)), { colour = colour }), "\n"))
+      say(table.concat(result.lines(report, { colour = colour }), "\n"))
     end
   end
 end
@@ -174,6 +194,7 @@ end
 local build = host.system.executable():match "^(.*)/"
 local fixtures = must(host.file.directory(root .. "/spec/fixtures")):path()
 local services, config = prepare(build, fixtures)
+check_machine(config)
 
 local handed = {}
 for _, assignment in ipairs(catalogue.read(fixtures)) do

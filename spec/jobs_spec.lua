@@ -104,11 +104,12 @@ describe("jobs", function()
   it("doesn't touch what no worker made", function()
     assert(root:make("notes"))
     assert(root:make("lost+found"))
+    assert(root:make(".hidden-1-abc"))
     assert(root:write("host-1-abc", "a file"))
     support.make_special("/bin/ln", { "-s", "notes", root:path() .. "/host-2-abc" })
     local registry = open()
     registry:close()
-    assert.are.same({ "host-1-abc", "host-2-abc", "lost+found", "notes" }, names())
+    assert.are.same({ ".hidden-1-abc", "host-1-abc", "host-2-abc", "lost+found", "notes" }, names())
   end)
 
   it("never takes a worker that is just starting for a dead one", function()
@@ -150,14 +151,73 @@ describe("jobs", function()
   end)
 
   it("says what is wrong with the folder", function()
-    local closed = setmetatable({ make = function() return nil, "permission denied", "EACCES" end },
-      { __index = function(_, name) return function(_, ...) return root[name](root, ...) end end })
-    local registry, message, code = jobs.open(closed)
-    assert.is_nil(registry)
-    assert.are.equal("environment", code)
-    assert.matches("permission denied", message)
+    local function denied()
+      return nil, "permission denied", "EACCES"
+    end
+    for _, method in ipairs { "make", "list", "lock", "open" } do
+      local registry, message, code = jobs.open(support.disguise(root, { [method] = denied }))
+      assert.is_nil(registry)
+      assert.are.equal("environment", code)
+      assert.matches("permission denied", message)
+    end
     -- And the gate is open again.
     open():close()
+  end)
+
+  it("says when it can't judge or remove what another left, and goes on", function()
+    assert(root:make("host-1-a"))
+    assert(root:make("host-2-b"))
+    assert(root:make("host-3-c"))
+    local disguised = support.disguise(root, {
+      lock = function(directory, name, ...)
+        if name == "host-1-a" then
+          return nil, "permission denied", "EACCES"
+        elseif name == "host-2-b" then
+          return nil, "no such file or directory", "ENOENT"
+        end
+        return directory:lock(name, ...)
+      end,
+      remove_tree = function(directory, name)
+        if name == "host-3-c" then
+          return nil, "read-only file system", "EROFS"
+        end
+        return directory:remove_tree(name)
+      end,
+    })
+    local logged = support.logged(function()
+      local registry = assert(jobs.open(disguised))
+      assert.is_true(registry:close())
+    end)
+    assert.are.equal(2, #logged)
+    assert.are.same({ event = "jobs_unswept", fields = { folder = "host-1-a", error = "permission denied" } },
+      logged[1])
+    assert.are.same({ event = "jobs_unswept", fields = { folder = "host-3-c", error = "read-only file system" } },
+      logged[2])
+    assert(root:lock("host-3-c")):release()
+  end)
+
+  it("lets go of its folder even if that can't be removed", function()
+    local registry = assert(jobs.open(support.disguise(root, {
+      remove_tree = function() return nil, "read-only file system", "EROFS" end,
+    })))
+    local closed, message, code = registry:close()
+    assert.is_nil(closed)
+    assert.are.equal("environment", code)
+    assert.matches("read%-only", message)
+    assert(root:lock(registry.name)):release()
+  end)
+
+  it("leaves no folder behind that can't be opened", function()
+    local registry = open()
+    registry.directory = support.disguise(registry.directory, {
+      open = function() return nil, "too many open files", "EMFILE" end,
+    })
+    local folder, message, code = registry:make(subid)
+    assert.is_nil(folder)
+    assert.are.equal("environment", code)
+    assert.matches("too many open files", message)
+    assert.are.same({}, names(registry.name))
+    registry:close()
   end)
 
   it("takes hexadecimal digits only for a name", function()

@@ -104,6 +104,7 @@ describe("key.location", function()
       assert.matches(pattern, message)
     end
     refused("admin.*holds a \"/\"", "a/b", "c", "d", subid)
+    refused("admin.*holds a \"/\"", "/", "c", "d", subid)
     refused("event must be a text", "a", "", "d", subid)
     refused("assignment must be a text", "a", "b", nil, subid)
     refused('"%.%."', "..", "b", "c", subid)

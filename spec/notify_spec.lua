@@ -126,6 +126,29 @@ describe("notify.messages", function()
       deep = { Type = "Notification", Message = host.json.encode(deep) }
     end
     refused(deep, "4 deep")
+    refused({ Type = "Notification" }, "expected a bucket's event")
+    refused({ ["detail-type"] = "Object Created" }, "expected a bucket's event")
+    refused({ detail = { object = { key = document } } }, "expected a bucket's event")
+  end)
+
+  it("reads events that are wrapped four deep", function()
+    local event = notify.records(document)
+    for _ = 1, 3 do
+      event = { Type = "Notification", Message = host.json.encode(event) }
+    end
+    assert.are.same({ document }, (keys(event)))
+  end)
+end)
+
+describe("notify.records", function()
+  it("is what a bucket would send", function()
+    local one = notify.records("a b", "mine").Records[1]
+    assert.are.equal("mine", one.s3.bucket.name)
+    assert.are.equal("bucket", notify.records("a").Records[1].s3.bucket.name)
+    assert.are.equal("a+b", one.s3.object.key)
+    assert.are.equal("aws:s3", one.eventSource)
+    assert.are.equal("ObjectCreated:Put", one.eventName)
+    assert.are.equal("2.1", one.eventVersion)
   end)
 end)
 

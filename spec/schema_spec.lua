@@ -81,8 +81,12 @@ describe("schema.check", function()
     assert.are.equal('limits.memroy: unknown field; did you mean "memory"?', (problem({ limits = { memroy = "1G" } })))
     assert.are.equal("limits.x: unknown field; known are cpu, memory", (problem({ limits = { x = 1 } })))
     assert.matches("[1]: unknown field", (problem({ "x" })), 1, true)
-    local _, errors = problem({ zz = 1, aa = 2 })
-    assert.are.same({ "aa", "zz" }, { errors[1].path, errors[2].path })
+    local _, errors = problem({ zz = 1, aa = 2, mm = 3, cc = 4, xx = 5 })
+    local paths = {}
+    for index, one in ipairs(errors) do
+      paths[index] = one.path
+    end
+    assert.are.same({ "aa", "cc", "mm", "xx", "zz" }, paths)
   end)
 
   it("checks each type", function()
@@ -125,8 +129,10 @@ describe("schema.check", function()
     local function message_of(one, value)
       return select(2, schema.check(one, value))
     end
-    assert.are.equal("expected from 2 to 5 bytes, found 6", message_of({ type = "string", length = { 2, 5 } }, "sixsix"))
-    assert.are.equal("expected from 2 to 5 bytes, found 1", message_of({ type = "string", length = { 2, 5 } }, "1"))
+    local short = { type = "string", length = { 2, 5 } }
+    assert.are.equal("expected from 2 to 5 bytes, found 6", message_of(short, "sixsix"))
+    assert.are.equal("expected from 2 to 5 bytes, found 1", message_of(short, "1"))
+    assert.are.equal('expected "only", found "x"', message_of({ type = "enum", values = { "only" } }, "x"))
     local path = { type = "string", match = "^/", expected = "an absolute path" }
     assert.are.equal("/a", schema.check(path, "/a"))
     assert.are.equal('expected an absolute path, found "a"', message_of(path, "a"))
@@ -184,6 +190,8 @@ describe("schema.document", function()
     assert.are.equal("Time.", by_path["limits.cpu"].text)
     assert.are.equal('a duration such as "5s", from 1ms to 60s', by_path["limits.cpu"].expected)
     assert.are.equal("must be given", by_path["mail.to"].default)
+    assert.are.same({ path = "mail", expected = "a table", default = "its fields' own", text = "" }, by_path["mail"])
+    assert.are.equal("Limits.", by_path["limits"].text)
     assert.are.equal("none", by_path["points"].default)
     assert.are.equal("true", by_path["on"].default)
     local tables = schema.document({ fields = {

@@ -40,8 +40,9 @@ describe("submission.subid", function()
   end)
 
   it("throws where a part is missing", function()
-    assert.has_error(function() submission.subid { admin = "a", event = "b", tokens = tokens } end)
-    assert.has_error(function() submission.subid { admin = "a", event = "b", assignment = "c" } end)
+    local expected = "expected submission.subid{ admin =, event =, assignment =, tokens = { … } }"
+    assert.has_error(function() submission.subid { admin = "a", event = "b", tokens = tokens } end, expected)
+    assert.has_error(function() submission.subid { admin = "a", event = "b", assignment = "c" } end, expected)
   end)
 end)
 
@@ -161,6 +162,8 @@ describe("submission.parse_message", function()
     local body = submission.message { key = location.key, mode = "grade", regrade = "2026-11-24T05:55:34.123Z" }
     assert.are.same({ { key = location.key, mode = "grade", regrade = "2026-11-24T05:55:34.123Z",
       location = location } }, submission.parse_message(body))
+    body = submission.message { key = location.key, regrade = ("a"):rep(128) }
+    assert.are.equal(128, #submission.parse_message(body .. (" "):rep((256 << 10) - #body))[1].regrade)
     body = host.json.encode { subdata = location.key, mode = host.json.null, regrade = host.json.null }
     assert.are.equal("test", submission.parse_message(body)[1].mode)
     assert.are.equal('{"subdata":"' .. location.key .. '"}',

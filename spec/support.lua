@@ -69,6 +69,23 @@ function support.replace(module, functions)
   end
 end
 
+--- A Directory in front of another, some of whose methods are others: each gets the real Directory and the arguments.
+---@param directory Directory
+---@param methods table<string, fun(directory:Directory, ...):...>
+---@return table
+function support.disguise(directory, methods)
+  return setmetatable({}, {
+    __index = function(_, name)
+      return function(_, ...)
+        if methods[name] then
+          return methods[name](directory, ...)
+        end
+        return directory[name](directory, ...)
+      end
+    end,
+  })
+end
+
 --- Collects the warnings and errors that are logged while body runs: an array of {event, fields}.
 ---@async
 ---@param body fun()

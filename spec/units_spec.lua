@@ -20,6 +20,7 @@ describe("units", function()
         local value, message = units.milliseconds(wrong)
         assert.is_nil(value, wrong)
         assert.matches("duration", message)
+        assert.is_true(wrong == "" or message:find('found "' .. wrong, 1, true) ~= nil, message)
       end
       assert.matches('"5s" or "5ms"', select(2, units.milliseconds(5)))
       assert.matches("table", select(2, units.milliseconds({})))
@@ -36,6 +37,9 @@ describe("units", function()
         assert.are.equal(expected, units.bytes(text), text)
       end
       assert.are.equal(4096, units.bytes(4096))
+      assert.are.equal(0, units.bytes(0))
+      assert.are.equal(1 << 53, units.bytes(1 << 53))
+      assert.is_nil(units.bytes((1 << 53) + 1))
       assert.are.equal("integer", math.type(units.bytes(4096.0)))
     end)
 
@@ -44,6 +48,7 @@ describe("units", function()
         local value, message = units.bytes(wrong)
         assert.is_nil(value, wrong)
         assert.matches("size", message)
+        assert.matches('found "' .. wrong, message, 1, true)
       end
       assert.is_nil(units.bytes(-1))
       assert.is_nil(units.bytes(1.5))
@@ -54,7 +59,8 @@ describe("units", function()
 
   it("writes sizes as it reads them", function()
     local cases = {
-      [0] = "0B", [1] = "1B", [1023] = "1023B", [1024] = "1K", [1126] = "1.1K", [1536] = "1.5K", [65536] = "64K", [268435456] = "256M",
+      [0] = "0B", [1] = "1B", [1023] = "1023B", [1024] = "1K", [1126] = "1.1K", [1536] = "1.5K",
+      [65536] = "64K", [268435456] = "256M",
       [1 << 30] = "1G", [(1 << 20) - 1] = "1M", [5 << 40] = "5T",
     }
     for bytes, expected in pairs(cases) do
@@ -65,7 +71,8 @@ describe("units", function()
   it("writes durations exactly, as it reads them", function()
     local cases = {
       [0] = "0ms", [250] = "250ms", [999] = "999ms", [1000] = "1s", [1500] = "1.5s", [1001] = "1.001s",
-      [60000] = "1m", [90500] = "1m30.5s", [3600000] = "1h", [3661000] = "1h1m1s", [86400000] = "1d",
+      [60000] = "1m", [60001] = "1m0.001s", [90500] = "1m30.5s", [3600000] = "1h",
+      [3661000] = "1h1m1s", [86400000] = "1d",
       [100000] = "1m40s", [10000] = "10s",
     }
     for milliseconds, expected in pairs(cases) do
@@ -87,6 +94,7 @@ describe("units", function()
       assert.are.equal('"aaaa…" (10 bytes)', units.format_text(("a"):rep(10), 4))
       assert.are.equal('"aaa…" (11 bytes)', units.format_text("aaaü" .. ("b"):rep(6), 4))
       assert.are.equal('"aaaa"', units.format_text("aaaa", 4))
+      assert.are.equal('"' .. ("a"):rep(120) .. '"', units.format_text(("a"):rep(120)))
     end)
   end)
 end)

@@ -57,6 +57,16 @@ describe("the worker", function()
 
   it("ends at once where there is nothing to do", function()
     assert.are.equal("", events((run_once())))
+    assert.are.equal(2, parts.runner.warmed)
+    assert.is_true(parts.runner.closed)
+  end)
+
+  it("doesn't begin where nothing can be graded", function()
+    parts.runner.fail_warm = function() return "no cgroup", "environment" end
+    parts.queue:send(fake.message())
+    assert.are.same({ nil, "no cgroup", "environment" }, { assert(worker.new(parts)):run { once = true } })
+    assert.are.equal(1, parts.queue:depth().ready)
+    assert.is_true(parts.runner.closed)
   end)
 
   it("waits with its end for what others hold", function()
@@ -395,6 +405,15 @@ describe("the worker", function()
         assert.is_nil(parts.queue.deleted[waiting])
       end)
       assert.are.equal(1, parts.queue:depth().ready)
+    end)
+
+    it("survives being told at the moment when messages come", function()
+      local id
+      serve(function(one)
+        id = parts.queue:send(fake.message())
+        one:stop()
+      end)
+      assert.is_true(parts.queue.deleted[id] ~= nil or parts.queue:depth().ready == 1)
     end)
 
     it("ends on SIGTERM and on SIGINT", function()

@@ -20,9 +20,11 @@ void log_configure(enum log_format format, enum log_level level) {
 
 void log_time(char text[LOG_TIME_SIZE], int64_t epoch_ms) {
     int64_t milliseconds = epoch_ms % 1000;
-    if (milliseconds < 0)
+    time_t seconds = (time_t)(epoch_ms / 1000);
+    if (milliseconds < 0) {
         milliseconds += 1000;
-    time_t seconds = (time_t)((epoch_ms - milliseconds) / 1000);
+        seconds--;
+    }
     struct tm parts;
     if (!gmtime_r(&seconds, &parts)) {
         snprintf(text, LOG_TIME_SIZE, "invalid time");
@@ -119,8 +121,9 @@ bool log_begin(struct log_line *line, enum log_level level, const char *event) {
     log_time(when, (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000);
     if (line->human) {
         bool colour = isatty(STDERR_FILENO);
-        buffer_format(&line->text, "%.8s %s%-5s%s %s", when + 11, colour ? level_colours[level] : "",
-                      level_names[level], colour ? "\033[0m" : "", event);
+        buffer_format(&line->text, "%.8s %s%-5s%s ", when + 11, colour ? level_colours[level] : "", level_names[level],
+                      colour ? "\033[0m" : "");
+        log_printable(&line->text, event, strlen(event), false);
     } else {
         buffer_format(&line->text, "{\"time\":\"%s\",\"level\":\"%s\",\"event\":", when, level_names[level]);
         log_json_string(&line->text, event, strlen(event));
@@ -130,7 +133,9 @@ bool log_begin(struct log_line *line, enum log_level level, const char *event) {
 
 static void begin_field(struct log_line *line, const char *name) {
     if (line->human) {
-        buffer_format(&line->text, "  %s=", name);
+        buffer_append_text(&line->text, "  ");
+        log_printable(&line->text, name, strlen(name), false);
+        buffer_append_byte(&line->text, '=');
     } else {
         buffer_append_byte(&line->text, ',');
         log_json_string(&line->text, name, strlen(name));
@@ -138,10 +143,22 @@ static void begin_field(struct log_line *line, const char *name) {
     }
 }
 
+/* A text of several lines (a traceback) keeps them, indented: none can pass for a log line of its own. */
+static void add_lines(struct buffer *text, const char *value, size_t length) {
+    const char *newline;
+    while ((newline = memchr(value, '\n', length))) {
+        log_printable(text, value, (size_t)(newline - value), false);
+        buffer_append_text(text, "\n    ");
+        length -= (size_t)(newline + 1 - value);
+        value = newline + 1;
+    }
+    log_printable(text, value, length, false);
+}
+
 void log_text(struct log_line *line, const char *name, const char *value, size_t length) {
     begin_field(line, name);
     if (line->human)
-        log_printable(&line->text, value, length, memchr(value, '\n', length) != NULL);
+        add_lines(&line->text, value, length);
     else
         log_json_string(&line->text, value, length);
 }

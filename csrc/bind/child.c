@@ -27,7 +27,7 @@ struct shared_child {
 
 static void release(struct shared_child *shared) {
     if (shared && --shared->holders == 0) {
-        child_close(shared->child);
+        child_close(shared->child, SIGKILL);
         free(shared);
     }
 }
@@ -93,7 +93,7 @@ static void launch_free(struct operation *operation) {
     free_list(launch->arguments);
     free_list(launch->environment);
     directory_release(launch->directory);
-    child_close(launch->child);
+    child_close(launch->child, SIGKILL);
     buffer_clear(&launch->output[0]);
     buffer_clear(&launch->output[1]);
 }
@@ -262,10 +262,12 @@ static char **copy_environment(lua_State *L, const char *function) {
     lua_newtable(L);
     lua_pushnil(L);
     while (lua_next(L, -3)) {
-        if (lua_type(L, -2) != LUA_TSTRING || lua_type(L, -1) != LUA_TSTRING || !*lua_tostring(L, -2) ||
-            strchr(lua_tostring(L, -2), '='))
-            luaL_error(L, "%s: environment is a table of names and strings", function);
-        lua_pushfstring(L, "%s=%s", lua_tostring(L, -2), lua_tostring(L, -1));
+        size_t name_length = 0, length = 0;
+        const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tolstring(L, -2, &name_length) : "";
+        const char *value = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &length) : NULL;
+        if (!name_length || strlen(name) != name_length || strchr(name, '=') || !value || strlen(value) != length)
+            luaL_error(L, "%s: environment is a table of names (without \"=\") and strings, none with a NUL byte", function);
+        lua_pushfstring(L, "%s=%s", name, value);
         lua_rawseti(L, -4, (lua_Integer)++count);
         lua_pop(L, 1);
     }
@@ -292,6 +294,7 @@ static void read_descriptors(lua_State *L, struct launch *launch) {
         return;
     }
     luaL_checktype(L, -1, LUA_TTABLE);
+    options_keep(L, lua_gettop(L)); /* stays on the stack */
     lua_pushnil(L);
     while (lua_next(L, -2)) {
         size_t count = launch->options.descriptor_count;
@@ -301,11 +304,10 @@ static void read_descriptors(lua_State *L, struct launch *launch) {
             luaL_error(L, "%s: descriptors is a table of at most %d numbers (%d to %d) and strings", launch->function,
                        MAXIMUM_DESCRIPTORS, LOWEST_DESCRIPTOR, HIGHEST_DESCRIPTOR);
         descriptor->number = (int)lua_tointeger(L, -2);
-        descriptor->data = lua_tolstring(L, -1, &descriptor->length); /* held by the options, which stay on the stack */
+        descriptor->data = lua_tolstring(L, -1, &descriptor->length);
         launch->options.descriptor_count++;
         lua_pop(L, 1);
     }
-    lua_pop(L, 1);
     launch->options.descriptors = launch->descriptors;
 }
 
@@ -314,12 +316,14 @@ static struct launch *prepare(lua_State *L, const char *function, const struct o
     luaL_checktype(L, 1, LUA_TTABLE);
     options_check(L, 1, function, keys);
     lua_settop(L, 1);
+    options_keep(L, 1);
     struct launch *launch = task_operation(L, sizeof *launch, class);
     launch->function = function;
     launch->work.run = launch_work;
     launch->work.done = launch_done;
-    const char *program = options_text(L, 1, function, "program", NULL);
-    if (!program || !strchr(program, '/'))
+    size_t length;
+    const char *program = options_text(L, 1, function, "program", &length);
+    if (!program || !strchr(program, '/') || strlen(program) != length)
         luaL_error(L, "%s: program is a path with a \"/\": nothing is searched", function);
     launch->options.program = program;
     launch->options.directory = -1;
@@ -430,6 +434,7 @@ static int wait_push(struct operation *operation, lua_State *L) {
 static const struct operation_class wait_class = { "Child:wait", wait_cancel, wait_push, child_operation_free };
 
 static int child_wait_method(lua_State *L) {
+    luaL_argcheck(L, !child_awaited(check(L)->child), 1, "another task waits for this Child already");
     struct child_operation *self = begin(L, &wait_class);
     task_begin(&self->operation);
     child_wait(self->shared->child, wait_ended, self);
@@ -463,6 +468,7 @@ static const struct operation_class read_class = { "Child:read", read_cancel, re
 static int child_read_method(lua_State *L) {
     static const char *const names[] = { "stdout", "stderr", NULL };
     enum child_stream stream = luaL_checkoption(L, 2, NULL, names) ? CHILD_STDERR : CHILD_STDOUT;
+    luaL_argcheck(L, !child_reading(check(L)->child, stream), 1, "another task reads from this stream already");
     struct child_operation *self = begin(L, &read_class);
     self->stream = stream;
     task_begin(&self->operation);

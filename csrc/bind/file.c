@@ -164,6 +164,10 @@ static int request_push(struct operation *operation, lua_State *L) {
 /* No cancel function: work in the pool is finished, and its result delivered. */
 static const struct operation_class request_class = { "file work", NULL, request_push, request_free };
 
+/* Waiting for a lock can be long, and is interrupted; the try that is under way in the pool is finished first. */
+static void lock_cancel(struct operation *operation);
+static const struct operation_class lock_class = { "Directory:lock", lock_cancel, request_push, request_free };
+
 /* A path as an argument: the kernel's functions would stop at a NUL. */
 static const char *check_path(lua_State *L, int index) {
     size_t length;
@@ -172,11 +176,11 @@ static const char *check_path(lua_State *L, int index) {
     return path;
 }
 
-static struct request *begin(lua_State *L, const char *verb, void (*run)(struct request *),
-                             int (*push)(struct request *, lua_State *)) {
+static struct request *begin_class(lua_State *L, const struct operation_class *class, const char *verb,
+                                   void (*run)(struct request *), int (*push)(struct request *, lua_State *)) {
     struct directory *directory = directory_check(L, 1);
     const char *path = check_path(L, 2);
-    struct request *request = task_operation(L, sizeof *request, &request_class);
+    struct request *request = task_operation(L, sizeof *request, class);
     request->directory = directory_hold(directory);
     request->path = path;
     request->verb = verb;
@@ -186,6 +190,11 @@ static struct request *begin(lua_State *L, const char *verb, void (*run)(struct 
     request->work.run = request_work;
     request->work.done = request_done;
     return request;
+}
+
+static struct request *begin(lua_State *L, const char *verb, void (*run)(struct request *),
+                             int (*push)(struct request *, lua_State *)) {
+    return begin_class(L, &request_class, verb, run, push);
 }
 
 static int submit(lua_State *L, struct request *request) {
@@ -459,10 +468,14 @@ static int push_lock(struct request *request, lua_State *L) {
     return 1;
 }
 
-static void lock_retry(void *context) {
-    struct request *request = context;
+static void stop_timer(struct request *request) {
     timer_stop(request->timer);
     request->timer = NULL;
+}
+
+static void lock_retry(void *context) {
+    struct request *request = context;
+    stop_timer(request);
     request->error = 0;
     if (loop_work(&request->work) < 0) {
         request->error = ENOMEM;
@@ -473,7 +486,7 @@ static void lock_retry(void *context) {
 /* Waiting for a lock is done by the loop's timer: it must not take a thread of the pool away from who holds the lock. */
 static void lock_done(struct work *work) {
     struct request *request = (struct request *)((char *)work - offsetof(struct request, work));
-    if (request->error == EWOULDBLOCK && monotonic_ms() < request->give_up_ms) {
+    if (request->error == EWOULDBLOCK && !request->operation.interrupted && monotonic_ms() < request->give_up_ms) {
         request->timer = timer_start(LOCK_RETRY_MS, lock_retry, request);
         if (request->timer)
             return;
@@ -481,13 +494,22 @@ static void lock_done(struct work *work) {
     task_complete(&request->operation);
 }
 
+static void lock_cancel(struct operation *operation) {
+    struct request *request = (struct request *)operation;
+    if (!request->timer) /* lock_done ends it */
+        return;
+    stop_timer(request);
+    task_complete(operation);
+}
+
 static int directory_lock(lua_State *L) {
     static const char *const keys[] = { "shared", "wait_ms", NULL };
     options_check(L, 3, "Directory:lock", keys);
     lua_Integer wait_ms = options_integer(L, 3, "Directory:lock", "wait_ms", 0);
-    struct request *request = begin(L, "locking", run_lock, push_lock);
+    luaL_argcheck(L, wait_ms >= 0, 3, "wait_ms is 0 or more");
+    struct request *request = begin_class(L, &lock_class, "locking", run_lock, push_lock);
     request->shared = options_boolean(L, 3, "Directory:lock", "shared", false);
-    request->give_up_ms = monotonic_ms() + wait_ms;
+    request->give_up_ms = wait_ms < INT64_MAX / 2 ? monotonic_ms() + wait_ms : INT64_MAX;
     request->work.done = lock_done;
     return submit(L, request);
 }

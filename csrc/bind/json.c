@@ -297,6 +297,17 @@ static const char *skip_number(const char *at, const char *end, bool *integer) {
     return at;
 }
 
+/* Is this a number that lua-cjson would round? Its grammar is checked here, because lua-cjson sees a string in its place:
+ * no leading zero, and no member's name. Longer ones than 20 characters don't fit 64 bits. */
+static bool is_long_integer(const char *start, const char *after, const char *end) {
+    size_t digits = (size_t)(after - start);
+    if (digits <= 15 || digits > 20 || start[*start == '-'] == '0')
+        return false;
+    while (after < end && (*after == ' ' || *after == '\t' || *after == '\n' || *after == '\r'))
+        after++;
+    return after >= end || *after != ':';
+}
+
 /* Copies the text, with a marked string in place of each empty array and each long integer that fits 64 bits. */
 static void mark_text(const char *source, size_t length, struct buffer *marked) {
     const char *at = source, *end = source + length;
@@ -309,8 +320,7 @@ static void mark_text(const char *source, size_t length, struct buffer *marked) 
             bool integer;
             at = skip_number(at, end, &integer);
             size_t digits = (size_t)(at - start);
-            bool quoted = integer && digits > 15 && digits <= 20;
-            if (quoted)
+            if (integer && is_long_integer(start, at, end))
                 buffer_format(marked, "\"%si%.*s\"", secret, (int)digits, start);
             else
                 buffer_append(marked, start, digits);

@@ -64,3 +64,14 @@ const char *options_text(lua_State *L, int index, const char *function, const ch
     lua_pop(L, 1);
     return value;
 }
+
+void options_keep(lua_State *L, int index) {
+    lua_newtable(L);
+    lua_pushnil(L);
+    while (lua_next(L, index)) {
+        lua_pushvalue(L, -2);
+        lua_insert(L, -2);
+        lua_rawset(L, -4);
+    }
+    lua_replace(L, index);
+}

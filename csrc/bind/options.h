@@ -15,4 +15,8 @@ lua_Integer options_integer(lua_State *L, int index, const char *function, const
 /* Pushes nothing: the text lives as long as the table holds it. NULL when absent. */
 const char *options_text(lua_State *L, int index, const char *function, const char *key, size_t *length);
 
+/* Puts a shallow copy of the options table at index in its place. For functions that keep pointers to its strings while they
+ * wait: meanwhile another task may change the script's own table, and the collector take the strings. */
+void options_keep(lua_State *L, int index);
+
 #endif

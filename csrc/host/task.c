@@ -42,6 +42,7 @@ struct deadline {
     struct timer *timer;
     struct task *task;
     struct deadline *outer;
+    uint64_t serial;      /* what its error bears: a pointer could be another one's by then */
     int64_t milliseconds;
     bool fired;   /* its error is due */
     bool thrown;  /* and was thrown */
@@ -54,6 +55,7 @@ static struct {
     struct task *ready_first, *ready_last;
     struct operation *completed_first, *completed_last;
     size_t task_count;
+    uint64_t deadline_count;
 } scheduler;
 
 /* ---- lists and holders ---- */
@@ -70,11 +72,18 @@ static void task_release(struct task *task) {
     free(task);
 }
 
+static void operation_finish(struct operation *operation) {
+    if (operation->finished)
+        return;
+    operation->finished = true;
+    if (operation->class->free)
+        operation->class->free(operation);
+}
+
 static void operation_release(struct operation *operation) {
     if (--operation->holders)
         return;
-    if (operation->class->free)
-        operation->class->free(operation);
+    operation_finish(operation);
     free(operation);
 }
 
@@ -136,8 +145,8 @@ static void throw_due(lua_State *L, struct task *task) {
             due = deadline;
     if (due) {
         due->thrown = true;
-        struct deadline **token = lua_newuserdatauv(L, sizeof *token, 0);
-        *token = due;
+        uint64_t *token = lua_newuserdatauv(L, sizeof *token, 0);
+        *token = due->serial;
         luaL_setmetatable(L, DEADLINE_TYPE);
         lua_error(L);
     }
@@ -174,6 +183,7 @@ void task_begin(struct operation *operation) {
 
 void task_withdraw(struct operation *operation) {
     operation->holders--;
+    operation_finish(operation);
 }
 
 void task_complete(struct operation *operation) {
@@ -191,9 +201,14 @@ static int wait_continue(lua_State *L, int status, lua_KContext context) {
     struct operation *operation = (struct operation *)context;
     struct task *task = scheduler.current;
     (void)status;
-    if (operation->interrupted)
+    if (operation->interrupted) {
+        operation_finish(operation);
         throw_due(L, task);
-    return operation->class->push(operation, L);
+        return luaL_error(L, "%s was interrupted", operation->class->name);
+    }
+    int count = operation->class->push(operation, L);
+    operation_finish(operation);
+    return count;
 }
 
 int task_wait(lua_State *L, struct operation *operation) {
@@ -254,6 +269,22 @@ static bool was_cancelled(const struct task *task) {
     return error && task->cancel_message && !strcmp(error, task->cancel_message);
 }
 
+static int describe_error(lua_State *L) {
+    luaL_tolstring(L, 1, NULL);
+    return 1;
+}
+
+/* Replaces the error on top by its text. A __tostring that fails must not take down who reports the error. */
+static void error_to_text(lua_State *L) {
+    lua_pushcfunction(L, describe_error);
+    lua_pushvalue(L, -2);
+    if (lua_pcall(L, 1, 1, 0) != LUA_OK) {
+        lua_pop(L, 1);
+        lua_pushfstring(L, "(error object is a %s value whose __tostring fails)", luaL_typename(L, -1));
+    }
+    lua_remove(L, -2);
+}
+
 static int push_end(struct task *task, lua_State *L) {
     if (task->status == LUA_OK) {
         lua_pushboolean(L, true);
@@ -268,8 +299,7 @@ static int push_end(struct task *task, lua_State *L) {
     lua_pushnil(L);
     lua_pushvalue(task->thread, -1);
     lua_xmove(task->thread, L, 1);
-    luaL_tolstring(L, -1, NULL);
-    lua_remove(L, -2);
+    error_to_text(L);
     lua_pushstring(L, was_cancelled(task) ? "cancelled" : "failed");
     lua_pushstring(L, task->traceback);
     return 4;
@@ -281,7 +311,13 @@ static int join_push(struct operation *operation, lua_State *L) {
 
 static const struct operation_class join_class = { "Task:join", join_cancel, join_push, join_free };
 
-static void log_failure(const struct task *task, const char *message, size_t length) {
+static void log_failure(const struct task *task) {
+    lua_State *L = scheduler.L; /* the task's own coroutine is dead: nothing may be called in it */
+    size_t length;
+    lua_pushvalue(task->thread, -1);
+    lua_xmove(task->thread, L, 1);
+    error_to_text(L);
+    const char *message = lua_tolstring(L, -1, &length);
     struct log_line line;
     if (log_begin(&line, LOG_ERROR, "task_failed")) {
         log_text(&line, "task", task->name, strlen(task->name));
@@ -290,6 +326,7 @@ static void log_failure(const struct task *task, const char *message, size_t len
             log_text(&line, "traceback", task->traceback, strlen(task->traceback));
         log_end(&line);
     }
+    lua_pop(L, 1);
 }
 
 static void unlink_task(struct task *task) {
@@ -302,17 +339,22 @@ static void unlink_task(struct task *task) {
     scheduler.task_count--;
 }
 
+static void deadline_end(struct task *task) {
+    struct deadline *deadline = task->deadlines;
+    task->deadlines = deadline->outer;
+    timer_stop(deadline->timer);
+    free(deadline);
+}
+
 static void end_task(struct task *task, int status, int result_count) {
     task->state = TASK_ENDED;
     task->status = status;
     task->result_count = result_count;
     unlink_task(task);
-    if (status != LUA_OK && !task->joined && !was_cancelled(task)) {
-        size_t length;
-        const char *message = luaL_tolstring(task->thread, -1, &length);
-        log_failure(task, message, length);
-        lua_pop(task->thread, 1);
-    }
+    while (task->deadlines) /* of a coroutine that was not unwound: it yielded to nobody */
+        deadline_end(task);
+    if (status != LUA_OK && !task->joined && !was_cancelled(task))
+        log_failure(task);
     for (struct join *join = task->joins, *next; join; join = next) {
         next = join->next;
         task_complete(&join->operation);
@@ -478,7 +520,10 @@ static void push_failure(lua_State *L, struct task *task) {
     lua_xmove(task->thread, L, 1);
     if (lua_type(L, -1) == LUA_TSTRING || lua_type(L, -1) == LUA_TNUMBER) {
         lua_pushfstring(L, "%s\n%s", lua_tostring(L, -1), task->traceback ? task->traceback : "");
-    } else if (!luaL_callmeta(L, -1, "__tostring") || lua_type(L, -1) != LUA_TSTRING) {
+    } else if (luaL_getmetafield(L, -1, "__tostring") != LUA_TNIL) {
+        lua_pop(L, 1);
+        error_to_text(L);
+    } else {
         lua_pushfstring(L, "(error object is a %s value)\n%s", luaL_typename(L, -1), task->traceback ? task->traceback : "");
     }
 }
@@ -607,14 +652,12 @@ static int within_continue(lua_State *L, int status, lua_KContext context) {
     struct task *task = deadline->task;
     bool own = false;
     if (status != LUA_OK && status != LUA_YIELD) {
-        struct deadline **token = luaL_testudata(L, -1, DEADLINE_TYPE);
-        own = token && *token == deadline;
+        uint64_t *token = luaL_testudata(L, -1, DEADLINE_TYPE);
+        own = token && *token == deadline->serial;
     }
     int64_t milliseconds = deadline->milliseconds;
     /* Inner deadlines were taken off by their own within: this is the innermost one. */
-    task->deadlines = deadline->outer;
-    timer_stop(deadline->timer);
-    free(deadline);
+    deadline_end(task);
     if (own) {
         lua_pushnil(L);
         lua_pushfstring(L, "timed out after %I ms", (lua_Integer)milliseconds);
@@ -642,6 +685,7 @@ static int task_within(lua_State *L) {
         return luaL_error(L, "out of memory");
     }
     deadline->task = task;
+    deadline->serial = ++scheduler.deadline_count;
     deadline->milliseconds = milliseconds;
     deadline->outer = task->deadlines;
     task->deadlines = deadline;

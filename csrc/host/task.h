@@ -37,7 +37,8 @@ struct operation_class {
     void (*cancel)(struct operation *operation);
     /* Pushes the results for the task, returns their number. May throw. Not called for a cancelled wait. */
     int (*push)(struct operation *operation, lua_State *L);
-    /* Gives back what the operation holds, not the operation itself. May be NULL. */
+    /* Gives back what the operation holds, not the operation itself: called once, as soon as its wait is over and not only
+     * when the collector comes round, so that descriptors don't pile up. May be NULL. */
     void (*free)(struct operation *operation);
 };
 
@@ -49,6 +50,7 @@ struct operation {
     unsigned holders;        /* the Lua side, the work */
     bool completed;          /* task_complete was called */
     bool interrupted;        /* its wait ends by an error, not by its results */
+    bool finished;           /* its class's free function was called */
 };
 
 /* Makes an operation of size bytes, zeroed, held by a userdata that is pushed. Throws where the task can't wait (no
@@ -64,7 +66,7 @@ void task_complete(struct operation *operation);
 /* To be returned by the C function: yields, and returns what push pushed. */
 int task_wait(lua_State *L, struct operation *operation);
 
-/* For an operation whose work could not be started after task_begin: takes the hold back. */
+/* For an operation whose work could not be started after task_begin: takes the hold back, and what it holds is freed. */
 void task_withdraw(struct operation *operation);
 
 /* Pushes nil, message, code for a positive errno; context is put before the message ("reading \"x\""). Returns 3. */

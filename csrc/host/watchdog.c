@@ -6,11 +6,25 @@
 
 static const char budget_message[] = "instruction budget used up: an endless loop, or more work than a policy may do";
 
-/* Fires when the budget is used up, and from then on again and again, so that code which catches the error gets nowhere. */
-static void budget_over(lua_State *L, lua_Debug *debug) {
+static void budget_spent(lua_State *L, lua_Debug *debug) {
     (void)debug;
-    lua_sethook(L, budget_over, LUA_MASKCOUNT, 100);
     luaL_error(L, "%s", budget_message);
+}
+
+/* Fires when the budget is used up, and from then on at every instruction: code which catches the error gets nowhere, not
+ * even with a pcall in each of many levels. */
+static void budget_over(lua_State *L, lua_Debug *debug) {
+    lua_sethook(L, budget_spent, LUA_MASKCOUNT, 1);
+    budget_spent(L, debug);
+}
+
+/* The call itself. A protected one: to-be-closed variables are closed by it, still under the hook. lua_resetthread, which
+ * closes them otherwise, would let them run without (Lua 5.4 leaves hooks off when an error of a hook ended a coroutine). */
+static int call_watched(lua_State *L) {
+    int status = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
+    lua_pushboolean(L, status == LUA_OK);
+    lua_insert(L, 1);
+    return lua_gettop(L);
 }
 
 /* watchdog.call(instructions, function, …): true and its results; nil, message, "budget" or "error". */
@@ -20,35 +34,37 @@ static int watchdog_call(lua_State *L) {
     luaL_checktype(L, 2, LUA_TFUNCTION);
     int argument_count = lua_gettop(L) - 2;
 
-    /* A coroutine of its own: the hook is set for it alone, and it can't yield to the scheduler. */
+    /* A coroutine of its own: the hook is set for it alone. */
     lua_State *runner = lua_newthread(L);
     lua_insert(L, 1);
+    lua_pushcfunction(runner, call_watched);
     lua_xmove(L, runner, argument_count + 1);
     lua_sethook(runner, budget_over, LUA_MASKCOUNT, (int)instructions);
     int result_count;
-    int status = lua_resume(runner, L, argument_count, &result_count);
-    if (status == LUA_YIELD) {
-        lua_resetthread(runner);
-        lua_pushnil(L);
-        lua_pushliteral(L, "it yielded, which it can't");
-        lua_pushliteral(L, "error");
-        return 3;
-    }
-    if (status != LUA_OK) {
-        lua_pushnil(L);
+    int status = lua_resume(runner, L, argument_count + 1, &result_count);
+    bool over = lua_gethook(runner) == budget_spent;
+    if (status != LUA_OK) { /* call_watched itself: memory */
         lua_xmove(runner, L, 1);
-        const char *message = luaL_tolstring(L, -1, NULL);
-        lua_remove(L, -2);
-        bool over = lua_gethookcount(runner) == 100 && message != NULL;
+        return lua_error(L);
+    }
+    bool failed = !lua_toboolean(runner, -result_count);
+    if (failed || over) {
+        lua_pushnil(L);
+        /* No __tostring: it would run without a budget. */
+        if (failed && (lua_type(runner, -1) == LUA_TSTRING || lua_type(runner, -1) == LUA_TNUMBER))
+            lua_xmove(runner, L, 1);
+        else if (over) /* caught by a pcall in the very last call */
+            lua_pushstring(L, budget_message);
+        else
+            lua_pushfstring(L, "(error object is a %s value)", luaL_typename(runner, -1));
+        lua_tostring(L, -1);
         lua_pushstring(L, over ? "budget" : "error");
-        lua_resetthread(runner);
         return 3;
     }
     if (!lua_checkstack(L, result_count + 1))
         return luaL_error(L, "too many results");
-    lua_pushboolean(L, true);
-    lua_xmove(runner, L, result_count);
-    return result_count + 1;
+    lua_xmove(runner, L, result_count); /* true, and what it returned */
+    return result_count;
 }
 
 static const luaL_Reg functions[] = { { "call", watchdog_call }, { NULL, NULL } };

@@ -57,7 +57,7 @@ static int make_pipe(int ends[2]) {
     return error ? error : raise_descriptor(&ends[1]);
 }
 
-/* A sealed memory file, opened anew for reading only. */
+/* A memory file, sealed: nobody can write to it any more. */
 static int make_data(const struct child_descriptor *descriptor, int *fd) {
     _cleanup_(close_fd) int writable = memfd_create("submitter", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (writable < 0)
@@ -75,6 +75,23 @@ static int make_data(const struct child_descriptor *descriptor, int *fd) {
     if (!error)
         *fd = take_fd(&writable);
     return error;
+}
+
+static bool is_given(const struct child_options *options, int number) {
+    for (size_t index = 0; index < options->descriptor_count; index++)
+        if (options->descriptors[index].number == number)
+            return true;
+    return false;
+}
+
+/* Closes what nobody named: files of io.open and what the host itself inherited have no close-on-exec. */
+static int close_others(const struct child_options *options, posix_spawn_file_actions_t *actions) {
+    int error = 0;
+    int number = STDERR_FILENO + 1;
+    for (; number < HIGH_DESCRIPTOR && options->descriptor_count && !error; number++)
+        if (!is_given(options, number))
+            error = posix_spawn_file_actions_addclose(actions, number);
+    return error ? error : posix_spawn_file_actions_addclosefrom_np(actions, number);
 }
 
 static void close_all(int *fds, size_t count) {
@@ -112,7 +129,8 @@ static int start_actions(const struct child_options *options, const int theirs[3
         if (error)
             return error;
     }
-    return options->directory >= 0 ? posix_spawn_file_actions_addfchdir_np(actions, options->directory) : 0;
+    int error = options->directory >= 0 ? posix_spawn_file_actions_addfchdir_np(actions, options->directory) : 0;
+    return error ? error : close_others(options, actions);
 }
 
 static int spawn(const struct child_options *options, const int theirs[3], const int *data, pid_t *pid) {
@@ -283,6 +301,10 @@ void child_wait_stop(struct child *child) {
     child->on_end = NULL;
 }
 
+bool child_awaited(const struct child *child) {
+    return child->on_end != NULL;
+}
+
 bool child_ended(const struct child *child, struct child_end *end) {
     if (child->ended)
         *end = child->end;
@@ -343,6 +365,10 @@ void child_read_stop(struct child *child, enum child_stream index) {
     stream->got = NULL;
 }
 
+bool child_reading(const struct child *child, enum child_stream index) {
+    return child->streams[index].got != NULL;
+}
+
 struct write {
     uv_write_t request;
     void (*written)(void *context, int status);
@@ -378,7 +404,7 @@ void child_close_input(struct child *child) {
     close_stream(&child->streams[CHILD_STDIN]);
 }
 
-void child_close(struct child *child) {
+void child_close(struct child *child, int signal) {
     if (!child || child->closed)
         return;
     child->closed = true;
@@ -389,6 +415,6 @@ void child_close(struct child *child) {
         close_stream(&child->streams[index]);
     }
     if (!child->ended)
-        child_kill(child, SIGKILL); /* on_pidfd reaps it and closes the poll */
+        child_kill(child, signal); /* on_pidfd reaps it and closes the poll */
     drop_handle(child);
 }

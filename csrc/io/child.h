@@ -60,6 +60,7 @@ pid_t child_pid(const struct child *child);
 /* Calls ended(context) when the child has ended, at once if it has already. One waiter at a time. */
 void child_wait(struct child *child, void (*ended)(void *context), void *context);
 void child_wait_stop(struct child *child);
+bool child_awaited(const struct child *child);
 
 /* True and how it ended, once it did and was waited for. */
 bool child_ended(const struct child *child, struct child_end *end);
@@ -72,6 +73,7 @@ int child_kill(struct child *child, int signal);
 void child_read(struct child *child, enum child_stream stream, void (*got)(void *context, const char *data, ssize_t length),
                 void *context);
 void child_read_stop(struct child *child, enum child_stream stream);
+bool child_reading(const struct child *child, enum child_stream stream);
 bool child_has(const struct child *child, enum child_stream stream);
 
 /* Writes to its standard input; data stays in place until written(context, status) is called, with 0 or a negative errno
@@ -82,7 +84,7 @@ int child_write(struct child *child, const char *data, size_t length, void (*wri
 /* Closes its standard input. */
 void child_close_input(struct child *child);
 
-/* Frees it; a child that still runs is killed and reaped in the background. */
-void child_close(struct child *child);
+/* Frees it; a child that still runs gets the signal and is reaped in the background. NULL is allowed. */
+void child_close(struct child *child, int signal);
 
 #endif

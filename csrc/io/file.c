@@ -453,13 +453,26 @@ int file_remove(int root, const char *path) {
     return errno == ENOTDIR ? error : errno;
 }
 
+/* Opens a directory to be emptied. One that its owner may not read is made so first, through its descriptor: by name, it could
+ * have become a link in between. */
+static int open_to_empty(int parent, const char *name) {
+    enum { HOW = O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC };
+    int fd = openat(parent, name, O_RDONLY | HOW);
+    if (fd >= 0 || errno != EACCES)
+        return fd;
+    _cleanup_(close_fd) int closed = openat(parent, name, O_PATH | HOW);
+    if (closed < 0)
+        return -1;
+    char self[64];
+    snprintf(self, sizeof self, "/proc/self/fd/%d", closed);
+    return chmod(self, 0700) < 0 ? -1 : openat(parent, name, O_RDONLY | HOW);
+}
+
 /* One directory of a tree to remove. Below TREE_DEPTH levels a subdirectory is moved up to the top and taken up there, so
  * that neither the stack nor the number of descriptors depends on the tree. */
 static int empty_directory(int top, int parent, const char *name, unsigned depth, bool *moved) {
     static _Thread_local unsigned serial;
-    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0 && errno == EACCES && fchmodat(parent, name, 0700, 0) == 0)
-        fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int fd = open_to_empty(parent, name);
     if (fd < 0)
         return errno;
     _cleanup_(close_directory) DIR *directory = fdopendir(fd);

@@ -122,11 +122,11 @@ bool protocol_write_hello(struct protocol_writer *writer, const struct protocol_
         return false;
     }
     const struct protocol_bytes *version = &hello->interpreter_version;
-    return frame_end(writer, start,
-                     version->length <= PROTOCOL_VERSION_BYTES && without_nul(version->data, version->length) &&
-                         put_integer(writer, hello->version, 4) && put_integer(writer, hello->abilities, 4) &&
-                         put_integer(writer, hello->accounting, 1) &&
-                         put_string(writer, version->data, version->length));
+    return frame_end(
+        writer, start,
+        version->length <= PROTOCOL_VERSION_BYTES && without_nul(version->data, version->length) &&
+            put_integer(writer, hello->version, 4) && put_integer(writer, hello->abilities, 4) &&
+            put_integer(writer, hello->accounting, 1) && put_string(writer, version->data, version->length));
 }
 
 bool protocol_write_ready(struct protocol_writer *writer) {
@@ -156,17 +156,17 @@ bool protocol_write_result(struct protocol_writer *writer, const struct protocol
     if (!frame_start(writer, PROTOCOL_RESULT, &start)) {
         return false;
     }
-    return frame_end(writer, start,
-                     put_integer(writer, result->case_number, 4) && put_integer(writer, result->ending, 1) &&
-                         put_integer(writer, result->flags, 1) && put_integer(writer, result->exit_code, 4) &&
-                         put_integer(writer, result->signal, 4) && put_integer(writer, result->cpu_us, 8) &&
-                         put_integer(writer, result->wall_us, 8) && put_integer(writer, result->memory_bytes, 8) &&
-                         put_integer(writer, result->stdout_bytes, 8) &&
-                         put_integer(writer, result->stderr_bytes, 8));
+    return frame_end(
+        writer, start,
+        put_integer(writer, result->case_number, 4) && put_integer(writer, result->ending, 1) &&
+            put_integer(writer, result->flags, 1) && put_integer(writer, result->exit_code, 4) &&
+            put_integer(writer, result->signal, 4) && put_integer(writer, result->cpu_us, 8) &&
+            put_integer(writer, result->wall_us, 8) && put_integer(writer, result->memory_bytes, 8) &&
+            put_integer(writer, result->stdout_bytes, 8) && put_integer(writer, result->stderr_bytes, 8));
 }
 
-bool protocol_write_failure(struct protocol_writer *writer, bool fatal, uint32_t case_number, const char *code,
-                            const char *message) {
+bool protocol_write_failure(struct protocol_writer *writer, bool fatal, uint32_t case_number,
+                            const char *code, const char *message) {
     size_t start;
     if (!frame_start(writer, PROTOCOL_FAILURE, &start)) {
         return false;
@@ -183,7 +183,8 @@ bool protocol_write_bye(struct protocol_writer *writer) {
 
 bool protocol_write_build(struct protocol_writer *writer, const struct protocol_limits *limits) {
     size_t start;
-    return frame_start(writer, PROTOCOL_BUILD, &start) && frame_end(writer, start, put_limits(writer, limits));
+    return frame_start(writer, PROTOCOL_BUILD, &start) &&
+           frame_end(writer, start, put_limits(writer, limits));
 }
 
 bool protocol_write_file(struct protocol_writer *writer, const char *name, const void *bytes, size_t length) {
@@ -241,8 +242,8 @@ bool protocol_write_submission(struct protocol_writer *writer, const char *progr
     return frame_end(writer, start,
                      valid && put_string(writer, program, strlen(program)) &&
                          put_string(writer, interpreter, strlen(interpreter)) &&
-                         put_string(writer, directory, strlen(directory)) && put_environment(writer, environment) &&
-                         put_limits(writer, limits));
+                         put_string(writer, directory, strlen(directory)) &&
+                         put_environment(writer, environment) && put_limits(writer, limits));
 }
 
 static bool write_stdin(struct protocol_writer *writer, const uint8_t *input, size_t length) {
@@ -252,7 +253,8 @@ static bool write_stdin(struct protocol_writer *writer, const uint8_t *input, si
     for (size_t sent = 0; sent < length;) {
         size_t piece = length - sent < PROTOCOL_STDIN_CHUNK ? length - sent : (size_t)PROTOCOL_STDIN_CHUNK;
         size_t start;
-        if (!frame_start(writer, PROTOCOL_STDIN, &start) || !frame_end(writer, start, put(writer, input + sent, piece))) {
+        if (!frame_start(writer, PROTOCOL_STDIN, &start) ||
+            !frame_end(writer, start, put(writer, input + sent, piece))) {
             return false;
         }
         sent += piece;
@@ -260,7 +262,8 @@ static bool write_stdin(struct protocol_writer *writer, const uint8_t *input, si
     return !writer->failed;
 }
 
-static bool put_arguments(struct protocol_writer *writer, const struct protocol_bytes *arguments, size_t count) {
+static bool put_arguments(struct protocol_writer *writer, const struct protocol_bytes *arguments,
+                          size_t count) {
     size_t bytes = 0;
     if (count > PROTOCOL_ARGUMENTS || !put_integer(writer, count, 4)) {
         return false;
@@ -275,9 +278,9 @@ static bool put_arguments(struct protocol_writer *writer, const struct protocol_
     return true;
 }
 
-bool protocol_write_case(struct protocol_writer *writer, uint32_t number, const struct protocol_limits *limits,
-                         const void *input, size_t input_length, const struct protocol_bytes *arguments,
-                         size_t argument_count) {
+bool protocol_write_case(struct protocol_writer *writer, uint32_t number,
+                         const struct protocol_limits *limits, const void *input, size_t input_length,
+                         const struct protocol_bytes *arguments, size_t argument_count) {
     size_t start;
     if (number == 0) {
         return writer_fail(writer);
@@ -287,7 +290,8 @@ bool protocol_write_case(struct protocol_writer *writer, uint32_t number, const 
     }
     return frame_end(writer, start,
                      put_integer(writer, number, 4) && put_limits(writer, limits) &&
-                         put_integer(writer, input_length, 8) && put_arguments(writer, arguments, argument_count));
+                         put_integer(writer, input_length, 8) &&
+                         put_arguments(writer, arguments, argument_count));
 }
 
 bool protocol_write_end(struct protocol_writer *writer) {
@@ -296,7 +300,8 @@ bool protocol_write_end(struct protocol_writer *writer) {
 
 /* ---- reading ---- */
 
-/* A payload that is being taken apart. Once a field doesn't fit, `wrong` says so and all that follows yields zeros. */
+/* A payload that is being taken apart. Once a field doesn't fit, `wrong` says so and all that follows yields
+ * zeros. */
 struct payload {
     const uint8_t *next;
     size_t left;
@@ -463,8 +468,8 @@ static void take_case(struct payload *payload, struct protocol_case *test) {
     payload->wrong |= test->number == 0 || test->stdin_bytes > PROTOCOL_STDIN_BYTES;
 }
 
-/* The most bytes that a payload of this type can have; -1 for a type that the sender may not send. Looked at before
-   anything is allocated for it. */
+/* The most bytes that a payload of this type can have; -1 for a type that the sender may not send. Looked at
+   before anything is allocated for it. */
 static long payload_most(enum protocol_side sender, uint8_t type) {
     const long limits = 48;
     if (sender == PROTOCOL_FROM_RUNNER) {
@@ -527,8 +532,8 @@ uint8_t *protocol_reader_room(struct protocol_reader *reader, size_t *room) {
         memmove(reader->data, reader->data + reader->start, reader->length);
         reader->start = 0;
     }
-    /* What a large frame needed is given back as soon as only small things are left, so that a long series of small
-       cases doesn't keep the room of the largest. */
+    /* What a large frame needed is given back as soon as only small things are left, so that a long series of
+       small cases doesn't keep the room of the largest. */
     size_t step = reader->length + READ_STEP;
     if (reader->capacity < step || (reader->capacity > 4 * READ_STEP && step < reader->capacity / 4)) {
         uint8_t *data = realloc(reader->data, step);
@@ -607,8 +612,10 @@ bool protocol_list_next(struct protocol_list *list, struct protocol_bytes *item)
 
 bool protocol_limits_valid(const struct protocol_limits *limits) {
     return within(limits->memory_bytes, PROTOCOL_MEMORY_MIN_BYTES, PROTOCOL_MEMORY_MAX_BYTES) &&
-           within(limits->cpu_ms, 1, PROTOCOL_TIME_MAX_MS) && within(limits->wall_ms, 1, PROTOCOL_TIME_MAX_MS) &&
-           limits->output_bytes <= PROTOCOL_OUTPUT_MAX_BYTES && within(limits->processes, 1, PROTOCOL_PROCESSES_MAX) &&
+           within(limits->cpu_ms, 1, PROTOCOL_TIME_MAX_MS) &&
+           within(limits->wall_ms, 1, PROTOCOL_TIME_MAX_MS) &&
+           limits->output_bytes <= PROTOCOL_OUTPUT_MAX_BYTES &&
+           within(limits->processes, 1, PROTOCOL_PROCESSES_MAX) &&
            limits->file_bytes <= PROTOCOL_FILES_MAX_BYTES;
 }
 
@@ -620,7 +627,8 @@ bool protocol_limits_within(const struct protocol_limits *limits, const struct p
 
 bool protocol_name_valid(const void *name, size_t length) {
     const char *text = name;
-    if (length == 0 || length > PROTOCOL_NAME_BYTES || !without_nul(name, length) || memchr(name, '/', length)) {
+    if (length == 0 || length > PROTOCOL_NAME_BYTES || !without_nul(name, length) ||
+        memchr(name, '/', length)) {
         return false;
     }
     return !(text[0] == '.' && (length == 1 || (length == 2 && text[1] == '.')));

@@ -1,41 +1,37 @@
 /*
- * The protocol between the host and submitter-runner, complete: one byte stream each way, no descriptor passing, so
- * that pipes, a socket pair and a container's attached streams carry it alike.
+ * The protocol between the host and submitter-runner, complete: one byte stream each way, no descriptor
+ * passing, so that pipes, a socket pair and a container's attached streams carry it alike.
  *
  * Frames
- *   u8 type, u32 length of the payload, payload. Integers are unsigned and little endian. A "string" is u32 length and
- *   that many bytes; a "list" is u32 count and that many strings. Nothing may follow the last field of a payload.
- *   Every field has a bound, below; a frame beyond one breaks the stream, and a broken stream stays broken: whoever
- *   reads it gives up on the sandbox. Strings hold no NUL except where "bytes" is said.
+ *   u8 type, u32 length of the payload, payload. Integers are unsigned and little endian. A "string" is u32
+ * length and that many bytes; a "list" is u32 count and that many strings. Nothing may follow the last field
+ * of a payload. Every field has a bound, below; a frame beyond one breaks the stream, and a broken stream
+ * stays broken: whoever reads it gives up on the sandbox. Strings hold no NUL except where "bytes" is said.
  *
  * Phases
  *   runner: HELLO                              first, unasked
- *   host:   BUILD        runner: READY         before a submission is known, with the largest limits it may have
- *   host:   FILE … SUBMISSION                  once
- *   host:   STDIN … CASE runner: OUTPUT … RESULT, or FAILURE with the case's number
- *   …       the host may send the next case before the last one's result came; they run one at a time, in order
- *   host:   END          runner: BYE           and it ends
- *   At any time FAILURE with `fatal` set says that the sandbox can't go on; the runner ends after it.
- *   The host keeps its end open until BYE: closing it earlier ends the sandbox at once.
+ *   host:   BUILD        runner: READY         before a submission is known, with the largest limits it may
+ * have host:   FILE … SUBMISSION                  once host:   STDIN … CASE runner: OUTPUT … RESULT, or
+ * FAILURE with the case's number …       the host may send the next case before the last one's result came;
+ * they run one at a time, in order host:   END          runner: BYE           and it ends At any time FAILURE
+ * with `fatal` set says that the sandbox can't go on; the runner ends after it. The host keeps its end open
+ * until BYE: closing it earlier ends the sandbox at once.
  *
  * Messages of the runner
- *   HELLO       u32 version, u32 abilities (PROTOCOL_ABILITY_…), u8 accounting, string interpreter version (may be
- *               empty: the runner doesn't ask the interpreter)
- *   READY       nothing
- *   OUTPUT      u32 case, u8 stream, bytes: the next piece of what the program wrote, 1 to PROTOCOL_OUTPUT_CHUNK
- *   RESULT      u32 case, u8 ending, u8 flags, u32 exit code, u32 signal, u64 cpu µs, u64 wall µs, u64 memory bytes
- *               (peak), u64 bytes written to standard output, u64 to standard error (counted, not only those kept)
- *   FAILURE     u8 fatal, u32 case (0: no case), string code (a word), string message: ours, never the student's
- *   BYE         nothing
+ *   HELLO       u32 version, u32 abilities (PROTOCOL_ABILITY_…), u8 accounting, string interpreter version
+ * (may be empty: the runner doesn't ask the interpreter) READY       nothing OUTPUT      u32 case, u8 stream,
+ * bytes: the next piece of what the program wrote, 1 to PROTOCOL_OUTPUT_CHUNK RESULT      u32 case, u8
+ * ending, u8 flags, u32 exit code, u32 signal, u64 cpu µs, u64 wall µs, u64 memory bytes (peak), u64 bytes
+ * written to standard output, u64 to standard error (counted, not only those kept) FAILURE     u8 fatal, u32
+ * case (0: no case), string code (a word), string message: ours, never the student's BYE         nothing
  * Messages of the host
  *   BUILD       limits
  *   FILE        u8 flags (1: goes on where the last FILE ended, same name), string name, bytes
- *   SUBMISSION  string program (one of the files), string interpreter (absolute path), string working directory (""
- *               for the submission's own), list of "NAME=value", limits
- *   STDIN       bytes, 1 to PROTOCOL_STDIN_CHUNK: the next piece of the coming case's standard input
- *   CASE        u32 number (not 0), limits, u64 bytes of standard input sent before, list of arguments
- *   END         nothing
- *   limits      u64 each: memory bytes, cpu ms, wall ms, output bytes, processes, file bytes
+ *   SUBMISSION  string program (one of the files), string interpreter (absolute path), string working
+ * directory ("" for the submission's own), list of "NAME=value", limits STDIN       bytes, 1 to
+ * PROTOCOL_STDIN_CHUNK: the next piece of the coming case's standard input CASE        u32 number (not 0),
+ * limits, u64 bytes of standard input sent before, list of arguments END         nothing limits      u64
+ * each: memory bytes, cpu ms, wall ms, output bytes, processes, file bytes
  */
 #ifndef SUBMITTER_PROTOCOL_H
 #define SUBMITTER_PROTOCOL_H
@@ -201,8 +197,8 @@ struct protocol_message {
     };
 };
 
-/* Bytes to be sent. Grows up to its limit; what doesn't fit, or isn't within the bounds above, marks it as failed for
-   good, so that a series of writes is checked once. */
+/* Bytes to be sent. Grows up to its limit; what doesn't fit, or isn't within the bounds above, marks it as
+   failed for good, so that a series of writes is checked once. */
 struct protocol_writer {
     uint8_t *data;
     size_t length, capacity, limit;
@@ -216,7 +212,8 @@ void protocol_writer_end(struct protocol_writer *writer);
 /* Forgets the first `count` bytes, which were sent. */
 void protocol_writer_sent(struct protocol_writer *writer, size_t count);
 
-/* Each appends whole frames; false, and the writer failed, when a field is out of bounds or there is no room. */
+/* Each appends whole frames; false, and the writer failed, when a field is out of bounds or there is no room.
+ */
 bool protocol_write_hello(struct protocol_writer *writer, const struct protocol_hello *hello);
 bool protocol_write_ready(struct protocol_writer *writer);
 /* As many OUTPUT frames as the bytes need; none for no bytes. */
@@ -224,8 +221,8 @@ bool protocol_write_output(struct protocol_writer *writer, uint32_t case_number,
                            const void *bytes, size_t length);
 bool protocol_write_result(struct protocol_writer *writer, const struct protocol_result *result);
 /* A code or message that is too long is cut, not refused: a failure must always come through. */
-bool protocol_write_failure(struct protocol_writer *writer, bool fatal, uint32_t case_number, const char *code,
-                            const char *message);
+bool protocol_write_failure(struct protocol_writer *writer, bool fatal, uint32_t case_number,
+                            const char *code, const char *message);
 bool protocol_write_bye(struct protocol_writer *writer);
 bool protocol_write_build(struct protocol_writer *writer, const struct protocol_limits *limits);
 /* As many FILE frames as the file needs. */
@@ -235,9 +232,9 @@ bool protocol_write_submission(struct protocol_writer *writer, const char *progr
                                const char *directory, const char *const *environment,
                                const struct protocol_limits *limits);
 /* The standard input in STDIN frames, then CASE. arguments: without argv[0]. */
-bool protocol_write_case(struct protocol_writer *writer, uint32_t number, const struct protocol_limits *limits,
-                         const void *input, size_t input_length, const struct protocol_bytes *arguments,
-                         size_t argument_count);
+bool protocol_write_case(struct protocol_writer *writer, uint32_t number,
+                         const struct protocol_limits *limits, const void *input, size_t input_length,
+                         const struct protocol_bytes *arguments, size_t argument_count);
 bool protocol_write_end(struct protocol_writer *writer);
 
 /* The receiving end: takes bytes as they come, gives messages as they are complete. */
@@ -253,9 +250,9 @@ enum protocol_next { PROTOCOL_NEED_MORE, PROTOCOL_MESSAGE, PROTOCOL_BROKEN };
 /* A reader of what `sender` says; a type that only the other side may send breaks it. */
 void protocol_reader_start(struct protocol_reader *reader, enum protocol_side sender);
 void protocol_reader_end(struct protocol_reader *reader);
-/* A place for the next bytes of the stream, of `*room` bytes (at least 1); NULL when memory ran out or the stream is
-   broken. Views that protocol_reader_next gave are void afterwards. Holds at most one frame and what came with it: call
-   protocol_reader_next until PROTOCOL_NEED_MORE before the next call. */
+/* A place for the next bytes of the stream, of `*room` bytes (at least 1); NULL when memory ran out or the
+   stream is broken. Views that protocol_reader_next gave are void afterwards. Holds at most one frame and
+   what came with it: call protocol_reader_next until PROTOCOL_NEED_MORE before the next call. */
 uint8_t *protocol_reader_room(struct protocol_reader *reader, size_t *room);
 /* So many bytes were put there. */
 void protocol_reader_filled(struct protocol_reader *reader, size_t count);

@@ -16,7 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* CPU time is looked at again no sooner than this: it bounds both what looking costs and how far a limit is missed. */
+/* CPU time is looked at again no sooner than this: it bounds both what looking costs and how far a limit is
+ * missed. */
 enum { LOOK_AGAIN_US = 2000 };
 
 /* A stream of the program's. */
@@ -65,7 +66,8 @@ static bool keep(struct case_output *kept, const uint8_t *bytes, size_t length) 
     return true;
 }
 
-/* Takes what there is, at most so many bytes at a time so that a flood doesn't keep us from looking at the clock. */
+/* Takes what there is, at most so many bytes at a time so that a flood doesn't keep us from looking at the
+ * clock. */
 static bool drain(struct run *run, struct stream *stream, size_t at_once, struct fault *fault) {
     static uint8_t bytes[64 * 1024];
     size_t taken = 0;
@@ -103,7 +105,8 @@ static bool open_streams(struct run *run, struct case_outcome *outcome, int ends
         if (pipe2(both, O_CLOEXEC) < 0) {
             return fault_fatal(fault, "runner", "no pipe: %s", strerror(errno));
         }
-        run->streams[i] = (struct stream){.descriptor = both[0], .most = most, .kept_most = most, .kept = kept[i]};
+        run->streams[i] =
+            (struct stream){.descriptor = both[0], .most = most, .kept_most = most, .kept = kept[i]};
         ends[i] = both[1];
         /* The pipe is ours; a program that opens /dev/stdout anew must be let in, to write. */
         if (fcntl(both[0], F_SETFL, O_NONBLOCK) < 0 || fchmod(both[1], 0622) < 0) {
@@ -143,7 +146,8 @@ static void look_at_time(struct run *run) {
     }
 }
 
-/* Reaps whoever ended. Those that lost their parents are ours to reap, or they would count as processes of the case. */
+/* Reaps whoever ended. Those that lost their parents are ours to reap, or they would count as processes of
+ * the case. */
 static void reap_ended(struct run *run) {
     struct signalfd_siginfo information[8];
     struct rusage used;
@@ -163,8 +167,8 @@ static void reap_ended(struct run *run) {
     }
 }
 
-/* The main process by its number: until it has executed something it is, like the launcher, no child that a plain wait
-   sees. */
+/* The main process by its number: until it has executed something it is, like the launcher, no child that a
+   plain wait sees. */
 static void reap_main(struct run *run) {
     struct rusage used;
     int status;
@@ -193,7 +197,8 @@ static bool watch(struct run *run, struct fault *fault) {
             {.fd = alarm, .events = alarm_events},
             {.fd = run->streams[0].descriptor, .events = POLLIN},
             {.fd = run->streams[1].descriptor, .events = POLLIN},
-            /* No events are asked for: the host may have sent more, but that it has gone is told in any case. */
+            /* No events are asked for: the host may have sent more, but that it has gone is told in any case.
+             */
             {.fd = STDIN_FILENO, .events = 0},
         };
         struct timespec wait = until(run);
@@ -226,7 +231,8 @@ static bool watch(struct run *run, struct fault *fault) {
 
 /* ---- ending ---- */
 
-/* By its own descriptor first, because before it has become the student it is not among the student's processes. */
+/* By its own descriptor first, because before it has become the student it is not among the student's
+ * processes. */
 static void end_main(struct run *run) {
     siginfo_t information;
     struct rusage used;
@@ -234,7 +240,8 @@ static void end_main(struct run *run) {
         return;
     }
     syscall(SYS_pidfd_send_signal, run->process.descriptor, SIGKILL, NULL, 0);
-    while (waitid(P_PID, (id_t)run->process.process, &information, WEXITED | WNOWAIT | __WALL) < 0 && errno == EINTR) {
+    while (waitid(P_PID, (id_t)run->process.process, &information, WEXITED | WNOWAIT | __WALL) < 0 &&
+           errno == EINTR) {
     }
     if (wait4(run->process.process, &run->status, __WALL, &used) == run->process.process) {
         usage_add(&run->usage, &used);
@@ -286,7 +293,8 @@ static void tell_output(struct run *run, struct protocol_result *result) {
     }
 }
 
-/* Everything that is left is ended before the rest of the output is taken: nobody can keep us waiting for it. */
+/* Everything that is left is ended before the rest of the output is taken: nobody can keep us waiting for it.
+ */
 static bool finish(struct run *run, struct protocol_result *result, struct fault *fault) {
     run->ended_us = now_us();
     end_main(run);
@@ -305,7 +313,8 @@ static bool finish(struct run *run, struct protocol_result *result, struct fault
 }
 
 static bool clean(struct case_room *room, uint64_t file_bytes, struct fault *fault) {
-    return leaf_finish(&room->leaf, fault) && scrub_ipc(fault) && scrub_scratch(&room->scratch, file_bytes, fault);
+    return leaf_finish(&room->leaf, fault) && scrub_ipc(fault) &&
+           scrub_scratch(&room->scratch, file_bytes, fault);
 }
 
 static void close_one(int *descriptor) {
@@ -321,7 +330,8 @@ static bool start(struct run *run, const struct protocol_case *test, struct laun
     int ends[2] = {-1, -1};
     bool done = scrub_scratch(&room->scratch, test->limits.file_bytes, fault) &&
                 leaf_begin(&room->leaf, &test->limits, fault) &&
-                scrub_numbers(room->walls, room->launcher.process, fault) && open_streams(run, outcome, ends, fault);
+                scrub_numbers(room->walls, room->launcher.process, fault) &&
+                open_streams(run, outcome, ends, fault);
     if (done) {
         struct launch launch = {
             .block = block,
@@ -333,7 +343,7 @@ static bool start(struct run *run, const struct protocol_case *test, struct laun
             .group = leaf_clone_target(&room->leaf),
         };
         run->started_us = now_us();
-        run->look_us = run->started_us;
+        run->look_us = run->started_us + test->limits.cpu_ms * 1000 / room->processors;
         done = launch_case(&room->launcher, &launch, &run->process, fault);
     }
     close_one(&ends[0]);
@@ -385,7 +395,7 @@ void case_outcome_end(struct case_outcome *outcome) {
     outcome->output = outcome->errors = (struct case_output){0};
 }
 
-bool case_prepare(struct case_room *room, const struct walls *walls, const struct protocol_limits *most,
+bool case_prepare(struct case_room *room, struct walls *walls, const struct protocol_limits *most,
                   struct fault *fault) {
     sigset_t child;
     sigemptyset(&child);
@@ -399,6 +409,7 @@ bool case_prepare(struct case_room *room, const struct walls *walls, const struc
     if (!launch_start(&room->launcher, walls, fault)) {
         return false;
     }
+    walls_let_go(walls);
     room->signals = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
     room->null = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (room->signals < 0 || room->null < 0) {

@@ -14,8 +14,8 @@ struct case_room {
     struct leaf leaf;
     struct launcher launcher;
     struct scrub_scratch scratch;
-    int signals;                /* tells that a child ended */
-    int null;                   /* empty standard input */
+    int signals; /* tells that a child ended */
+    int null;    /* empty standard input */
     unsigned processors;
 };
 
@@ -31,10 +31,10 @@ struct case_outcome {
 };
 
 /* Makes everything that a case needs, before there is one: the launcher, the writable places. */
-bool case_prepare(struct case_room *room, const struct walls *walls, const struct protocol_limits *most,
+bool case_prepare(struct case_room *room, struct walls *walls, const struct protocol_limits *most,
                   struct fault *fault);
-/* Runs it. `input` is a sealed memory file, or -1 for none; the block is closed. False: a failure of ours; the outcome
-   holds nothing then. Ends the whole runner when the host is gone. */
+/* Runs it. `input` is a sealed memory file, or -1 for none; the block is closed. False: a failure of ours;
+   the outcome holds nothing then. Ends the whole runner when the host is gone. */
 bool case_run(struct case_room *room, const struct protocol_case *test, struct launch_block block,
               const char *interpreter, int input, struct case_outcome *outcome, struct fault *fault);
 /* Gives the outcome's memory back. */

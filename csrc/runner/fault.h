@@ -5,13 +5,15 @@
 #include <stdbool.h>
 
 struct fault {
-    bool fatal;       /* the sandbox can't go on */
-    char code[33];    /* a word for machines */
+    bool fatal;    /* the sandbox can't go on */
+    char code[33]; /* a word for machines */
     char message[512];
 };
 
 /* Fills it in, fatal or for this case only; returns false, so that a function can end with it. */
-bool fault_fatal(struct fault *fault, const char *code, const char *format, ...) __attribute__((format(printf, 3, 4)));
-bool fault_case(struct fault *fault, const char *code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+bool fault_fatal(struct fault *fault, const char *code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+bool fault_case(struct fault *fault, const char *code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 #endif

@@ -89,9 +89,11 @@ static bool bound_student(const struct order *order) {
     rlim_t cpu_s = (rlim_t)(order->cpu_ms + 999) / 1000 + 1;
     rlim_t memory = order->memory_bytes;
     return bound(RLIMIT_CPU, cpu_s, cpu_s + 1) && bound(RLIMIT_FSIZE, order->file_bytes, order->file_bytes) &&
-           bound(RLIMIT_NPROC, order->processes, order->processes) && bound(RLIMIT_STACK, 8 * mega, 64 * mega) &&
-           bound(RLIMIT_CORE, 1, 1) && bound(RLIMIT_NOFILE, 256, 256) && bound(RLIMIT_MSGQUEUE, 0, 0) &&
-           (!memory || (bound(RLIMIT_DATA, memory, memory) && bound(RLIMIT_AS, memory + 64 * mega, memory + 64 * mega)));
+           bound(RLIMIT_NPROC, order->processes, order->processes) &&
+           bound(RLIMIT_STACK, 8 * mega, 64 * mega) && bound(RLIMIT_CORE, 1, 1) &&
+           bound(RLIMIT_NOFILE, 256, 256) && bound(RLIMIT_MSGQUEUE, 0, 0) &&
+           (!memory ||
+            (bound(RLIMIT_DATA, memory, memory) && bound(RLIMIT_AS, memory + 64 * mega, memory + 64 * mega)));
 }
 
 static bool become_student(void) {
@@ -130,14 +132,15 @@ static const char *split(const char *next, const char **strings, uint32_t count)
 static _Noreturn void become_case(const struct order *order, const int places[PLACES]) {
     int status = places[PLACE_STATUS];
     /* The places that were received are all above 2, which the launcher keeps occupied. */
-    if (dup2(places[PLACE_INPUT], 0) < 0 || dup2(places[PLACE_OUTPUT], 1) < 0 || dup2(places[PLACE_ERRORS], 2) < 0 ||
-        close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) < 0 || setsid() < 0 || !volunteer()) {
+    if (dup2(places[PLACE_INPUT], 0) < 0 || dup2(places[PLACE_OUTPUT], 1) < 0 ||
+        dup2(places[PLACE_ERRORS], 2) < 0 || close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) < 0 || setsid() < 0 ||
+        !volunteer()) {
         give_up(status, STAGE_DESCRIPTORS);
     }
     const char *block = mmap(NULL, order->block_bytes, PROT_READ, MAP_PRIVATE, places[PLACE_BLOCK], 0);
     size_t pointers = (size_t)order->argument_count + order->environment_count + 2;
-    const char **strings = mmap(NULL, pointers * sizeof *strings, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-                                -1, 0);
+    const char **strings =
+        mmap(NULL, pointers * sizeof *strings, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (block == MAP_FAILED || strings == MAP_FAILED) {
         give_up(status, STAGE_BLOCK);
     }
@@ -170,8 +173,10 @@ static bool receive(int channel, struct order *order, int places[PLACES]) {
         struct cmsghdr align;
     } control;
     struct iovec piece = {.iov_base = order, .iov_len = sizeof *order};
-    struct msghdr message = {
-        .msg_iov = &piece, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
+    struct msghdr message = {.msg_iov = &piece,
+                             .msg_iovlen = 1,
+                             .msg_control = control.bytes,
+                             .msg_controllen = sizeof control.bytes};
     ssize_t length;
     do {
         length = recvmsg(channel, &message, MSG_CMSG_CLOEXEC);
@@ -262,7 +267,8 @@ static bool hear(struct launcher *launcher, struct answer *answer, struct fault 
         length = recv(launcher->channel, answer, sizeof *answer, 0);
     } while (length < 0 && errno == EINTR);
     if (length != (ssize_t)sizeof *answer) {
-        return fault_fatal(fault, "launcher", "the launcher is gone: it could not enter the case's group, or was killed");
+        return fault_fatal(fault, "launcher",
+                           "the launcher is gone: it could not enter the case's group, or was killed");
     }
     return true;
 }
@@ -273,7 +279,8 @@ bool launch_start(struct launcher *launcher, const struct walls *walls, struct f
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) {
         return fault_fatal(fault, "launcher", "no channel to it: %s", strerror(errno));
     }
-    /* Without an exit signal it is no child that a plain wait sees: waiting for all children means all but this one. */
+    /* Without an exit signal it is no child that a plain wait sees: waiting for all children means all but
+     * this one. */
     struct clone_args arguments = {0};
     long process = syscall(SYS_clone3, &arguments, sizeof arguments);
     if (process == 0) {
@@ -317,8 +324,9 @@ static bool write_all(int descriptor, const char *bytes, size_t length) {
     return true;
 }
 
-bool launch_pack(struct launch_block *block, const char *interpreter, const char *directory, const char *program,
-                 struct protocol_list arguments, struct protocol_list environment, struct fault *fault) {
+bool launch_pack(struct launch_block *block, const char *interpreter, const char *directory,
+                 const char *program, struct protocol_list arguments, struct protocol_list environment,
+                 struct fault *fault) {
     const char *const fixed[] = {interpreter, directory, interpreter, program};
     size_t size = arguments.bytes + arguments.count + environment.bytes + environment.count;
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) {
@@ -347,7 +355,8 @@ bool launch_pack(struct launch_block *block, const char *interpreter, const char
     return done;
 }
 
-static bool order_case(struct launcher *launcher, const struct launch *launch, int status, struct fault *fault) {
+static bool order_case(struct launcher *launcher, const struct launch *launch, int status,
+                       struct fault *fault) {
     struct stat block;
     if (fstat(launch->block.descriptor, &block) < 0) {
         return fault_fatal(fault, "launcher", "the case's arguments are lost: %s", strerror(errno));
@@ -362,8 +371,8 @@ static bool order_case(struct launcher *launcher, const struct launch *launch, i
         .environment_count = launch->block.environment_count,
         .into_group = launch->group >= 0,
     };
-    const int places[PLACES] = {launch->block.descriptor, launch->input, launch->output, launch->errors, status,
-                                launch->group};
+    const int places[PLACES] = {launch->block.descriptor, launch->input, launch->output,
+                                launch->errors,           status,        launch->group};
     size_t count = launch->group >= 0 ? PLACES : PLACES - 1;
     union {
         char bytes[CMSG_SPACE(PLACES * sizeof(int))];
@@ -400,21 +409,27 @@ bool launch_case(struct launcher *launcher, const struct launch *launch, struct 
     }
     if (answer.process < 0) {
         close(status[0]);
-        return fault_fatal(fault, "launcher", "the case's process can't be made: %s", strerror(answer.reason));
+        return fault_fatal(fault, "launcher", "the case's process can't be made: %s",
+                           strerror(answer.reason));
     }
     int descriptor = (int)syscall(SYS_pidfd_open, answer.process, 0);
     if (descriptor < 0) {
         close(status[0]);
         return fault_fatal(fault, "launcher", "the case's process can't be watched: %s", strerror(errno));
     }
-    *process = (struct launch_process){.process = answer.process, .descriptor = descriptor, .status = status[0]};
+    *process =
+        (struct launch_process){.process = answer.process, .descriptor = descriptor, .status = status[0]};
     return true;
 }
 
 bool launch_executed(struct launch_process *process, const char *interpreter, struct fault *fault) {
     static const char *const stages[] = {
-        [STAGE_DESCRIPTORS] = "its descriptors", [STAGE_BLOCK] = "its arguments", [STAGE_DIRECTORY] = "its directory",
-        [STAGE_LIMITS] = "its limits",           [STAGE_USER] = "its user",       [STAGE_FILTER] = "its system calls",
+        [STAGE_DESCRIPTORS] = "its descriptors",
+        [STAGE_BLOCK] = "its arguments",
+        [STAGE_DIRECTORY] = "its directory",
+        [STAGE_LIMITS] = "its limits",
+        [STAGE_USER] = "its user",
+        [STAGE_FILTER] = "its system calls",
     };
     struct failure failure;
     ssize_t length = read(process->status, &failure, sizeof failure);
@@ -423,17 +438,22 @@ bool launch_executed(struct launch_process *process, const char *interpreter, st
     if (length == 0) {
         return true;
     }
-    if (length != (ssize_t)sizeof failure || failure.stage < STAGE_DESCRIPTORS || failure.stage > STAGE_EXECUTE) {
+    if (length != (ssize_t)sizeof failure || failure.stage < STAGE_DESCRIPTORS ||
+        failure.stage > STAGE_EXECUTE) {
         return fault_fatal(fault, "launcher", "the case's process ended without a word");
     }
     const char *reason = strerror(failure.reason);
     if (failure.stage != STAGE_EXECUTE) {
-        return fault_fatal(fault, "launcher", "the case's process can't be set up, %s: %s", stages[failure.stage], reason);
+        return fault_fatal(fault, "launcher", "the case's process can't be set up, %s: %s",
+                           stages[failure.stage], reason);
     }
     if (failure.reason == E2BIG) {
-        return fault_case(fault, "arguments", "the arguments are too long for the system (E2BIG): a single one may have "
-                          "131,071 bytes, all together a little under 2 MiB; give them on standard input instead");
+        return fault_case(
+            fault, "arguments",
+            "the arguments are too long for the system (E2BIG): a single one may have "
+            "131,071 bytes, all together a little under 2 MiB; give them on standard input instead");
     }
-    return fault_case(fault, "interpreter", "%s can't be executed inside: %s; show its folder read-only to the sandbox",
+    return fault_case(fault, "interpreter",
+                      "%s can't be executed inside: %s; show its folder read-only to the sandbox",
                       interpreter, reason);
 }

@@ -1,9 +1,10 @@
 /*
  * The launcher: a child of the runner that forks each case's process. It exists because
  *   - with cgroups v1 a process is in its group by being born there; moving one costs milliseconds;
- *   - what a process was forked from can be found in its memory until it executes something else. The launcher has read
- *     no argument and no input of any case: they pass it by in a descriptor that only the case's process reads.
- * The case's process is the runner's child, not the launcher's (CLONE_PARENT), so the runner waits for it.
+ *   - what a process was forked from can be found in its memory until it executes something else. The
+ * launcher has read no argument and no input of any case: they pass it by in a descriptor that only the
+ * case's process reads. The case's process is the runner's child, not the launcher's (CLONE_PARENT), so the
+ * runner waits for it.
  */
 #ifndef SUBMITTER_RUNNER_LAUNCH_H
 #define SUBMITTER_RUNNER_LAUNCH_H
@@ -14,7 +15,8 @@
 
 #include <sys/types.h>
 
-enum { LAUNCH_STUDENT_ID = 1000 };
+/* As the sandbox maps them. */
+enum { LAUNCH_KEEPER_ID = 1, LAUNCH_STUDENT_ID = 1000 };
 
 struct launcher {
     pid_t process;
@@ -44,12 +46,14 @@ struct launch_process {
 /* Starts the launcher, in the case's group if it is to be entered beforehand. */
 bool launch_start(struct launcher *launcher, const struct walls *walls, struct fault *fault);
 /* Packs what is to be executed. argv is the interpreter, the program, and the case's arguments. */
-bool launch_pack(struct launch_block *block, const char *interpreter, const char *directory, const char *program,
-                 struct protocol_list arguments, struct protocol_list environment, struct fault *fault);
+bool launch_pack(struct launch_block *block, const char *interpreter, const char *directory,
+                 const char *program, struct protocol_list arguments, struct protocol_list environment,
+                 struct fault *fault);
 /* Has the case's process started. */
 bool launch_case(struct launcher *launcher, const struct launch *launch, struct launch_process *process,
                  struct fault *fault);
-/* After the process has ended: true if it had executed the interpreter; otherwise why not. Closes `status`. */
+/* After the process has ended: true if it had executed the interpreter; otherwise why not. Closes `status`.
+ */
 bool launch_executed(struct launch_process *process, const char *interpreter, struct fault *fault);
 
 #endif

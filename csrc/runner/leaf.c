@@ -59,8 +59,8 @@ static uint64_t less(uint64_t value, uint64_t part) {
 
 /* ---- version 1: one group for all cases, in which the launcher lives ---- */
 
-/* Page cache that was charged to the group because a case was the first to touch a file. It isn't the student's, and
-   the kernel gives it up before anything else. */
+/* Page cache that was charged to the group because a case was the first to touch a file. It isn't the
+   student's, and the kernel gives it up before anything else. */
 static bool v1_file_bytes(const struct walls *walls, uint64_t *bytes) {
     char text[8192];
     uint64_t active, inactive;
@@ -76,7 +76,8 @@ static bool v1_file_bytes(const struct walls *walls, uint64_t *bytes) {
 static bool v1_set_memory(struct leaf *leaf, uint64_t bytes) {
     const struct walls *walls = leaf->walls;
     bool swap = walls->memory_swap_limit >= 0, raise = bytes > leaf->memory_limit;
-    if ((swap && raise && !write_number(walls->memory_swap_limit, bytes)) || !write_number(walls->memory_limit, bytes) ||
+    if ((swap && raise && !write_number(walls->memory_swap_limit, bytes)) ||
+        !write_number(walls->memory_limit, bytes) ||
         (swap && !raise && !write_number(walls->memory_swap_limit, bytes))) {
         return false;
     }
@@ -84,7 +85,8 @@ static bool v1_set_memory(struct leaf *leaf, uint64_t bytes) {
     return true;
 }
 
-/* What the last case left is freed a little after its processes are gone; until then a lower limit may be refused. */
+/* What the last case left is freed a little after its processes are gone; until then a lower limit may be
+ * refused. */
 static bool v1_limit_memory(struct leaf *leaf, uint64_t bytes) {
     for (int attempt = 0; attempt < 200; attempt++) {
         if (bytes == leaf->memory_limit || v1_set_memory(leaf, bytes)) {
@@ -106,7 +108,8 @@ static bool v1_begin(struct leaf *leaf, const struct protocol_limits *limits, st
         ssize_t stale = read(walls->memory_alarm, &alarms, sizeof alarms);
         (void)stale;
     }
-    if (!read_number(walls->memory_usage, &usage) || !read_word(walls->memory_events, "oom_kill", &leaf->base_kills) ||
+    if (!read_number(walls->memory_usage, &usage) ||
+        !read_word(walls->memory_events, "oom_kill", &leaf->base_kills) ||
         !read_number(walls->cpu_usage, &cpu_ns)) {
         return fault_fatal(fault, "cgroup", "the case's group can't be read: %s", strerror(errno));
     }
@@ -115,7 +118,8 @@ static bool v1_begin(struct leaf *leaf, const struct protocol_limits *limits, st
     /* The student gets what was promised, on top of what is ours. */
     uint64_t limit = (limits->memory_bytes + leaf->base_bytes + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
     if (!v1_limit_memory(leaf, limit)) {
-        return fault_fatal(fault, "cgroup", "the memory limit can't be set to %" PRIu64 ": %s", limit, strerror(errno));
+        return fault_fatal(fault, "cgroup", "the memory limit can't be set to %" PRIu64 ": %s", limit,
+                           strerror(errno));
     }
     if (leaf->pids_limit != limits->processes + 1) {
         if (!write_number(walls->pids_limit, limits->processes + 1)) {
@@ -171,7 +175,8 @@ static bool v2_begin(struct leaf *leaf, const struct protocol_limits *limits, st
     }
     leaf->directory = openat(group, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (leaf->directory < 0 || !v2_write(leaf->directory, "memory.max", memory) ||
-        !v2_write(leaf->directory, "memory.oom.group", "1") || !v2_write(leaf->directory, "pids.max", processes)) {
+        !v2_write(leaf->directory, "memory.oom.group", "1") ||
+        !v2_write(leaf->directory, "pids.max", processes)) {
         return fault_fatal(fault, "cgroup", "the case's limits can't be set: %s", strerror(errno));
     }
     /* Absent where the kernel has no swap accounting: then there is none to limit. */
@@ -237,7 +242,8 @@ static bool v2_finish(struct leaf *leaf, struct fault *fault) {
 /* ---- either ---- */
 
 void leaf_open(struct leaf *leaf, const struct walls *walls) {
-    *leaf = (struct leaf){.walls = walls, .memory_limit = UINT64_MAX, .directory = -1, .cpu = -1, .events = -1};
+    *leaf =
+        (struct leaf){.walls = walls, .memory_limit = UINT64_MAX, .directory = -1, .cpu = -1, .events = -1};
 }
 
 bool leaf_begin(struct leaf *leaf, const struct protocol_limits *limits, struct fault *fault) {
@@ -275,8 +281,7 @@ bool leaf_cpu_us(const struct leaf *leaf, uint64_t *cpu_us) {
         }
         *cpu_us = less(value / 1000, leaf->base_cpu_us);
         return true;
-    case WALLS_CGROUP_V2:
-        return leaf->cpu >= 0 && read_word(leaf->cpu, "usage_usec", cpu_us);
+    case WALLS_CGROUP_V2: return leaf->cpu >= 0 && read_word(leaf->cpu, "usage_usec", cpu_us);
     case WALLS_RLIMIT: break;
     }
     return false;
@@ -287,14 +292,16 @@ bool leaf_exhausted(const struct leaf *leaf) {
     switch (leaf->walls->accounting) {
     case WALLS_CGROUP_V1:
         return read_word(leaf->walls->memory_events, "oom_kill", &kills) && kills > leaf->base_kills;
-    case WALLS_CGROUP_V2: return leaf->events >= 0 && read_word(leaf->events, "oom_kill", &kills) && kills > 0;
+    case WALLS_CGROUP_V2:
+        return leaf->events >= 0 && read_word(leaf->events, "oom_kill", &kills) && kills > 0;
     case WALLS_RLIMIT: break;
     }
     return false;
 }
 
 void leaf_kill(const struct leaf *leaf) {
-    /* cgroup.kill came with Linux 5.14; without it the kill by user, which follows in any case, does it alone. */
+    /* cgroup.kill came with Linux 5.14; without it the kill by user, which follows in any case, does it
+     * alone. */
     if (leaf->directory >= 0) {
         v2_write(leaf->directory, "cgroup.kill", "1");
     }

@@ -4,13 +4,13 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <linux/sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ipc.h>
 #include <sys/mount.h>
 #include <sys/msg.h>
-#include <sys/prctl.h>
 #include <sys/sem.h>
 #include <sys/shm.h>
 #include <sys/statfs.h>
@@ -22,23 +22,33 @@
 /* ---- processes ---- */
 
 /*
- * As effective user the student's, so that the kernel's kill of "all that I may signal" takes all of the student's and
- * spares the launcher. The real and the saved user stay the runner's, so no student's process can signal this one
- * meanwhile. It goes through the list of processes under the lock that a fork needs: nobody forks past it.
+ * Kills all that run as the student, and nothing else, by the kernel's own "all that I may signal": it goes
+ * through the list of processes under the lock that a fork needs, so nobody forks past it.
  *
- * Changing the user forgets the parent-death signal; should the supervisor die, the end of the host's stream is what
- * ends the runner, and the signal is asked for again.
+ * Whom a process may signal follows from its real and effective user, who may signal it from its real and
+ * saved one. The child that sends has the effective user of the student, so it reaches the student's
+ * processes; its real user is nobody else's, so it doesn't reach the launcher; and with the runner's as saved
+ * user no student can stop it first.
  */
 static bool kill_students(void) {
-    if (syscall(SYS_setresuid, -1, LAUNCH_STUDENT_ID, -1) < 0) {
-        return false;
+    struct clone_args arguments = {0};
+    int status = 1;
+    long process = syscall(SYS_clone3, &arguments, sizeof arguments);
+    if (process == 0) {
+        if (syscall(SYS_setresuid, LAUNCH_KEEPER_ID, LAUNCH_STUDENT_ID, 0) < 0) {
+            _exit(1);
+        }
+        kill(-1, SIGKILL);
+        _exit(0);
     }
-    kill(-1, SIGKILL);
-    return syscall(SYS_setresuid, -1, 0, -1) == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0;
+    while (process > 0 && waitpid((pid_t)process, &status, __WALL) < 0 && errno == EINTR) {
+    }
+    return process > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-/* Reaps until no child is left but the launcher, which a plain wait doesn't see: whoever loses its parent becomes
-   process 1's child, so no child means no process. True when none is left, false when some are still on their way. */
+/* Reaps until no child is left but the launcher, which a plain wait doesn't see: whoever loses its parent
+   becomes process 1's child, so no child means no process. True when none is left, false when some are still
+   on their way. */
 static bool reap(struct usage *usage) {
     struct rusage used;
     int status;
@@ -61,14 +71,15 @@ bool scrub_processes(const struct leaf *leaf, struct usage *usage, struct fault 
     struct timespec pause = {.tv_nsec = 2000000};
     sigemptyset(&child);
     sigaddset(&child, SIGCHLD);
-    leaf_kill(leaf);
     if (reap(usage)) {
         return true;
     }
+    leaf_kill(leaf);
     /* Large memories take time to be torn down; ten seconds is not one of these. */
     for (int attempt = 0; attempt < 5000; attempt++) {
         if (attempt % 50 == 0 && !kill_students()) {
-            return fault_fatal(fault, "scrub", "the student's user can't be taken on: %s", strerror(errno));
+            return fault_fatal(fault, "scrub", "the student's processes can't be signalled: %s",
+                               strerror(errno));
         }
         if (reap(usage)) {
             return true;
@@ -80,20 +91,25 @@ bool scrub_processes(const struct leaf *leaf, struct usage *usage, struct fault 
 
 /* ---- System V ---- */
 
+/* semctl's fourth argument, which its callers have to declare. */
+union semaphore_argument {
+    int value;
+    void *pointer;
+};
+
 bool scrub_ipc(struct fault *fault) {
     struct shm_info shared;
     struct seminfo semaphores;
     struct msginfo queues;
-    union {
-        int value;
-        void *pointer;
-    } argument = {.pointer = &semaphores};
+    union semaphore_argument argument = {.pointer = &semaphores};
     int last_shared = shmctl(0, SHM_INFO, (struct shmid_ds *)(void *)&shared);
     int last_semaphore = semctl(0, 0, SEM_INFO, argument);
     int last_queue = msgctl(0, MSG_INFO, (struct msqid_ds *)(void *)&queues);
     if (last_shared < 0 || last_semaphore < 0 || last_queue < 0) {
         /* A kernel built without them has none to remove. */
-        return errno == ENOSYS ? true : fault_fatal(fault, "scrub", "System V objects can't be listed: %s", strerror(errno));
+        return errno == ENOSYS
+                   ? true
+                   : fault_fatal(fault, "scrub", "System V objects can't be listed: %s", strerror(errno));
     }
     for (int index = 0; shared.used_ids > 0 && index <= last_shared; index++) {
         struct shmid_ds about;
@@ -138,8 +154,8 @@ static bool same_time(const struct timespec *one, const struct timespec *other) 
     return one->tv_sec == other->tv_sec && one->tv_nsec == other->tv_nsec;
 }
 
-/* The directories are the runner's: whatever is made, removed, renamed or set in them moves these times, which nobody
-   but the kernel's clock sets. */
+/* The directories are the runner's: whatever is made, removed, renamed or set in them moves these times,
+   which nobody but the kernel's clock sets. */
 static bool same_directory(const struct stat *one, const struct stat *other) {
     return one->st_dev == other->st_dev && one->st_ino == other->st_ino && one->st_mode == other->st_mode &&
            same_time(&one->st_mtim, &other->st_mtim) && same_time(&one->st_ctim, &other->st_ctim);
@@ -151,8 +167,9 @@ static bool untouched(const struct scrub_scratch *before) {
            same_directory(&now.tmp, &before->tmp) && same_directory(&now.shm, &before->shm);
 }
 
-/* A fresh file system instead of removing what is in the old one: nothing of it stays, however deep, locked or
-   strange, no number of a file tells how many there were, and it takes no time that the student could stretch. */
+/* A fresh file system instead of removing what is in the old one: nothing of it stays, however deep, locked
+   or strange, no number of a file tells how many there were, and it takes no time that the student could
+   stretch. */
 static bool renew(uint64_t file_bytes) {
     char options[96];
     uint64_t files = file_bytes / 1024;
@@ -163,8 +180,9 @@ static bool renew(uint64_t file_bytes) {
     return umount2("/dev/shm", MNT_DETACH) == 0 && umount2("/tmp", MNT_DETACH) == 0 &&
            umount2(scratch_place, MNT_DETACH) == 0 &&
            mount("submitter", scratch_place, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOATIME, options) == 0 &&
-           mkdir("/scratch/tmp", 0755) == 0 && mkdir("/scratch/shm", 0755) == 0 && chmod("/scratch/tmp", 01777) == 0 &&
-           chmod("/scratch/shm", 01777) == 0 && mount("/scratch/tmp", "/tmp", NULL, MS_BIND, NULL) == 0 &&
+           mkdir("/scratch/tmp", 0755) == 0 && mkdir("/scratch/shm", 0755) == 0 &&
+           chmod("/scratch/tmp", 01777) == 0 && chmod("/scratch/shm", 01777) == 0 &&
+           mount("/scratch/tmp", "/tmp", NULL, MS_BIND, NULL) == 0 &&
            mount("/scratch/shm", "/dev/shm", NULL, MS_BIND, NULL) == 0;
 }
 

@@ -10,18 +10,20 @@
 
 /* The writable places as they were made, to see whether anything was touched since. */
 struct scrub_scratch {
-    uint64_t file_bytes;  /* what they may hold together; UINT64_MAX before the first were made */
+    uint64_t file_bytes; /* what they may hold together; UINT64_MAX before the first were made */
     uint64_t free_files, free_blocks;
     struct stat tmp, shm;
 };
 
-/* Kills all that the student's user runs and reaps them, adding up what they used. Only the launcher is left then. */
+/* Kills all that the student's user runs and reaps them, adding up what they used. Only the launcher is left
+ * then. */
 bool scrub_processes(const struct leaf *leaf, struct usage *usage, struct fault *fault);
 /* Removes System V objects. The student's filter lets none be made; this stands behind it. */
 bool scrub_ipc(struct fault *fault);
 /* Gives /tmp and /dev/shm as new, for so many bytes: the same if nobody touched them, else fresh ones. */
 bool scrub_scratch(struct scrub_scratch *scratch, uint64_t file_bytes, struct fault *fault);
-/* The next process gets the same number in each case, so that numbers tell nothing of how many there were before. */
+/* The next process gets the same number in each case, so that numbers tell nothing of how many there were
+ * before. */
 bool scrub_numbers(const struct walls *walls, pid_t launcher, struct fault *fault);
 
 #endif

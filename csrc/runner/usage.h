@@ -1,5 +1,5 @@
-/* What processes used, as far as the kernel tells of processes: the whole truth where there is no cgroup, and the sum
-   over all that was reaped. */
+/* What processes used, as far as the kernel tells of processes: the whole truth where there is no cgroup, and
+   the sum over all that was reaped. */
 #ifndef SUBMITTER_RUNNER_USAGE_H
 #define SUBMITTER_RUNNER_USAGE_H
 

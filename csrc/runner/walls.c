@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct {
     const char *name;
@@ -50,7 +51,8 @@ static bool take(struct walls *walls, const char *name, const char *value) {
         if (strcmp(name, places[i].name) == 0) {
             char *end;
             long descriptor = strtol(value, &end, 10);
-            if (*end || descriptor < 3 || descriptor > 65535 || fcntl((int)descriptor, F_SETFD, FD_CLOEXEC) < 0) {
+            if (*end || descriptor < 3 || descriptor > 65535 ||
+                fcntl((int)descriptor, F_SETFD, FD_CLOEXEC) < 0) {
                 return false;
             }
             *place_of(walls, i) = (int)descriptor;
@@ -66,7 +68,8 @@ static bool complete(const struct walls *walls) {
     case WALLS_CGROUP_V1:
         return walls->memory_limit >= 0 && walls->memory_usage >= 0 && walls->memory_peak >= 0 &&
                walls->memory_stat >= 0 && walls->memory_events >= 0 && walls->memory_enter >= 0 &&
-               walls->pids_limit >= 0 && walls->pids_enter >= 0 && walls->cpu_usage >= 0 && walls->cpu_enter >= 0;
+               walls->pids_limit >= 0 && walls->pids_enter >= 0 && walls->cpu_usage >= 0 &&
+               walls->cpu_enter >= 0;
     case WALLS_CGROUP_V2: return walls->group >= 0;
     case WALLS_RLIMIT: return true;
     }
@@ -80,7 +83,8 @@ bool walls_read(struct walls *walls, const char *text, struct fault *fault) {
     }
     walls->accounting = WALLS_RLIMIT;
     if (!text || strlen(text) >= sizeof copy) {
-        return fault_fatal(fault, "walls", "SUBMITTER_WALLS is missing: submitter-runner is started by submitter-sandbox");
+        return fault_fatal(fault, "walls",
+                           "SUBMITTER_WALLS is missing: submitter-runner is started by submitter-sandbox");
     }
     strcpy(copy, text);
     char *rest = NULL;
@@ -95,7 +99,19 @@ bool walls_read(struct walls *walls, const char *text, struct fault *fault) {
         }
     }
     if (walls->filter < 0 || !complete(walls)) {
-        return fault_fatal(fault, "walls", "SUBMITTER_WALLS lacks a descriptor: sandbox and runner are of different versions");
+        return fault_fatal(
+            fault, "walls",
+            "SUBMITTER_WALLS lacks a descriptor: sandbox and runner are of different versions");
     }
     return true;
+}
+
+void walls_let_go(struct walls *walls) {
+    int *const places_done[] = {&walls->filter, &walls->memory_enter, &walls->pids_enter, &walls->cpu_enter};
+    for (size_t i = 0; i < sizeof places_done / sizeof *places_done; i++) {
+        if (*places_done[i] >= 0) {
+            close(*places_done[i]);
+            *places_done[i] = -1;
+        }
+    }
 }

@@ -10,8 +10,8 @@ enum walls_accounting { WALLS_RLIMIT, WALLS_CGROUP_V1, WALLS_CGROUP_V2 };
 /* -1 where there is none. */
 struct walls {
     enum walls_accounting accounting;
-    int filter;        /* the student's system call filter */
-    int last_process;  /* the setting from which the next process number follows */
+    int filter;       /* the student's system call filter */
+    int last_process; /* the setting from which the next process number follows */
     int memory_limit, memory_swap_limit, memory_usage, memory_peak, memory_stat, memory_events, memory_alarm;
     int pids_limit, cpu_usage;
     int memory_enter, pids_enter, cpu_enter; /* by which a process enters the case's group */
@@ -20,5 +20,7 @@ struct walls {
 
 /* Reads them from the variable's text. Descriptors are marked to be closed by execve. */
 bool walls_read(struct walls *walls, const char *text, struct fault *fault);
+/* Closes what only the launcher needed, once it runs. */
+void walls_let_go(struct walls *walls);
 
 #endif

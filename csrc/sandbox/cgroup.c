@@ -25,10 +25,11 @@ void cgroup_refuse(const char *format, ...) {
     va_start(arguments, format);
     vsnprintf(reason, sizeof reason, format, arguments);
     va_end(arguments);
-    report_wall("cgroup",
-                "name a group that may be written with cgroup_parent, or set accounting = \"rlimit\": limits then "
-                "hold for each process alone, and too much memory shows as a failed program",
-                "%s", reason);
+    report_wall(
+        "cgroup",
+        "name a group that may be written with cgroup_parent, or set accounting = \"rlimit\": limits then "
+        "hold for each process alone, and too much memory shows as a failed program",
+        "%s", reason);
 }
 
 int cgroup_open(int group, const char *file, int flags) {
@@ -129,7 +130,8 @@ static bool find_mount(const char *controller, char mount[CGROUP_PATH_BYTES], ch
             sscanf(line, "%*s %*s %*s %4095s %4095s", root, mount) != 2) {
             continue;
         }
-        found = *controller ? strcmp(type, "cgroup") == 0 && listed(options, controller) : strcmp(type, "cgroup2") == 0;
+        found = *controller ? strcmp(type, "cgroup") == 0 && listed(options, controller)
+                            : strcmp(type, "cgroup2") == 0;
     }
     if (file) {
         fclose(file);
@@ -143,11 +145,12 @@ static const char *beneath(const char *path, const char *directory) {
     if (length == 1) {
         return path;
     }
-    return strncmp(path, directory, length) == 0 && (path[length] == '/' || path[length] == 0) ? path + length : NULL;
+    return strncmp(path, directory, length) == 0 && (path[length] == '/' || path[length] == 0) ? path + length
+                                                                                               : NULL;
 }
 
-/* The place for our group in the hierarchy of a controller. The parent is given as a path below the root of each
-   hierarchy, or, which is handy where there is one only, as the directory's own path. */
+/* The place for our group in the hierarchy of a controller. The parent is given as a path below the root of
+   each hierarchy, or, which is handy where there is one only, as the directory's own path. */
 static bool find_place(struct cgroup_place *place, const char *controller, const char *given) {
     char root[CGROUP_PATH_BYTES], own[CGROUP_PATH_BYTES];
     place->group = -1;
@@ -253,8 +256,9 @@ static bool remove_group(int parent, const char *name, int attempts) {
     return false;
 }
 
-/* A sandbox whose supervisor was killed outright removes nothing; the next one does. The supervisor holds a lock on its
-   group as long as it lives: that tells apart a dead one from one in another PID namespace, or a number used again. */
+/* A sandbox whose supervisor was killed outright removes nothing; the next one does. The supervisor holds a
+   lock on its group as long as it lives: that tells apart a dead one from one in another PID namespace, or a
+   number used again. */
 static void sweep(const struct cgroup_place *place) {
     int parent = open(place->parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *listing = parent < 0 ? NULL : fdopendir(parent);
@@ -329,13 +333,16 @@ void cgroup_make(struct cgroup *cgroup, const struct spec *spec) {
     } else if (find_v2(cgroup, spec->cgroup_parent)) {
         cgroup->version = 2;
     } else {
-        cgroup_refuse("there are neither the v1 controllers memory, pids and cpuacct nor a v2 group with memory and pids"
-                      "%s%s", spec->cgroup_parent ? " at " : "", spec->cgroup_parent ? spec->cgroup_parent : "");
+        cgroup_refuse("there are neither the v1 controllers memory, pids and cpuacct nor a v2 group with "
+                      "memory and pids"
+                      "%s%s",
+                      spec->cgroup_parent ? " at " : "", spec->cgroup_parent ? spec->cgroup_parent : "");
     }
     if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random) {
         cgroup_refuse("no random bytes: %s", strerror(errno));
     }
-    snprintf(cgroup->name, sizeof cgroup->name, "%s%d-%012" PRIx64, prefix, (int)getpid(), random & 0xffffffffffff);
+    snprintf(cgroup->name, sizeof cgroup->name, "%s%d-%012" PRIx64, prefix, (int)getpid(),
+             random & 0xffffffffffff);
     int used = cgroup->version == 1 ? CGROUP_HIERARCHIES : 1;
     for (int i = 0; i < used; i++) {
         if (cgroup->places[i].borrowed) {

@@ -1,9 +1,9 @@
 /*
- * Control groups: what bounds and measures a case as a whole, whatever it forks. One group "submitter-<pid>-<random>" a
- * sandbox, below the group given or the one this process is in, in each hierarchy that is needed. In it `runner`, and
- *   v1: `case`, which the runner's launcher enters once, so that what it forks is born there;
- *   v2: one a case, made by the runner, to which the group is delegated.
- * The runner sees no file system of cgroups: it gets descriptors.
+ * Control groups: what bounds and measures a case as a whole, whatever it forks. One group
+ * "submitter-<pid>-<random>" a sandbox, below the group given or the one this process is in, in each
+ * hierarchy that is needed. In it `runner`, and v1: `case`, which the runner's launcher enters once, so that
+ * what it forks is born there; v2: one a case, made by the runner, to which the group is delegated. The
+ * runner sees no file system of cgroups: it gets descriptors.
  */
 #ifndef SUBMITTER_SANDBOX_CGROUP_H
 #define SUBMITTER_SANDBOX_CGROUP_H
@@ -28,12 +28,13 @@ struct cgroup {
     int version; /* 0: none, accounting by rlimits */
     char name[CGROUP_NAME_BYTES];
     struct cgroup_place places[CGROUP_HIERARCHIES]; /* v1: memory, pids, cpuacct; v2: the first alone */
-    int cpu;                                        /* a file that tells the CPU time of all cases; -1 for none */
-    int clone_target;                               /* the group into which the inner process is cloned; -1 for none */
-    int enter[CGROUP_HIERARCHIES];                  /* in the student's role: by which a process enters the case */
+    int cpu;                       /* a file that tells the CPU time of all cases; -1 for none */
+    int clone_target;              /* the group into which the inner process is cloned; -1 for none */
+    int enter[CGROUP_HIERARCHIES]; /* in the student's role: by which a process enters the case */
 };
 
-/* Finds the hierarchies, removes what dead sandboxes left, makes our group. Refuses when there is nothing to use. */
+/* Finds the hierarchies, removes what dead sandboxes left, makes our group. Refuses when there is nothing to
+ * use. */
 void cgroup_make(struct cgroup *cgroup, const struct spec *spec);
 /* Gives the group to the user who is the runner outside (v2). */
 void cgroup_delegate(struct cgroup *cgroup, uid_t user, gid_t group);
@@ -42,7 +43,8 @@ void cgroup_hand_over(struct cgroup *cgroup, struct handover *handover);
 /* Moves the inner process in, in two steps: around it the process makes its cgroup namespace. */
 void cgroup_enter(struct cgroup *cgroup, pid_t process);
 void cgroup_settle(struct cgroup *cgroup, pid_t process);
-/* In the student's role: moves the calling process to where the case is. Its limits stand since cgroup_make. */
+/* In the student's role: moves the calling process to where the case is. Its limits stand since cgroup_make.
+ */
 void cgroup_enter_case(const struct cgroup *cgroup);
 /* CPU time of the cases so far, microseconds; false where there is no cgroup to tell it. */
 bool cgroup_cpu_us(const struct cgroup *cgroup, uint64_t *cpu_us);
@@ -73,7 +75,8 @@ int cgroup_open(int group, const char *file, int flags);
 void cgroup_write(int group, const char *file, const char *value);
 /* Makes a group within a group, opened. */
 int cgroup_make_leaf(int group, const char *name);
-/* The number that stands after a word in a file of lines "word number"; with an empty word, the file's only number. */
+/* The number that stands after a word in a file of lines "word number"; with an empty word, the file's only
+ * number. */
 bool cgroup_number(int group, const char *file, const char *word, uint64_t *value);
 
 #endif

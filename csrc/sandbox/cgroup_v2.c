@@ -69,8 +69,8 @@ static void hand_over(struct cgroup *cgroup, struct handover *handover) {
 }
 
 static void enter(struct cgroup *cgroup, pid_t process) {
-    /* It was cloned into the group itself, which is to be the root of its cgroup namespace: only then may the runner,
-       where the hierarchy is mounted with nsdelegate, clone from one leaf into another. */
+    /* It was cloned into the group itself, which is to be the root of its cgroup namespace: only then may the
+       runner, where the hierarchy is mounted with nsdelegate, clone from one leaf into another. */
     (void)cgroup, (void)process;
 }
 

@@ -36,54 +36,283 @@ static void check(int result, const char *what) {
 
 #define COUNT(list) (sizeof(list) / sizeof *(list))
 
-/* What CPython, its standard library and honest programs use, grouped by subject. Names that an architecture doesn't
-   have are passed over. */
+/* What CPython, its standard library and honest programs use, grouped by subject. Names that an architecture
+   doesn't have are passed over. */
 static const char *const allowed[] = {
     /* memory */
-    "brk", "mmap", "mmap2", "munmap", "mremap", "mprotect", "madvise", "mincore", "msync", "mlock", "mlock2", "munlock",
-    "mlockall", "munlockall", "membarrier", "memfd_create", "pkey_alloc", "pkey_free", "pkey_mprotect", "get_mempolicy",
+    "brk",
+    "mmap",
+    "mmap2",
+    "munmap",
+    "mremap",
+    "mprotect",
+    "madvise",
+    "mincore",
+    "msync",
+    "mlock",
+    "mlock2",
+    "munlock",
+    "mlockall",
+    "munlockall",
+    "membarrier",
+    "memfd_create",
+    "pkey_alloc",
+    "pkey_free",
+    "pkey_mprotect",
+    "get_mempolicy",
     /* files */
-    "read", "write", "readv", "writev", "pread64", "pwrite64", "preadv", "pwritev", "preadv2", "pwritev2", "open",
-    "openat", "openat2", "creat", "close", "close_range", "dup", "dup2", "dup3", "fcntl", "fcntl64", "lseek", "_llseek",
-    "stat", "fstat", "lstat", "stat64", "fstat64", "lstat64", "newfstatat", "fstatat64", "statx", "statfs", "fstatfs",
-    "statfs64", "fstatfs64", "access", "faccessat", "faccessat2", "getdents", "getdents64", "getcwd", "chdir", "fchdir",
-    "mkdir", "mkdirat", "rmdir", "unlink", "unlinkat", "rename", "renameat", "renameat2", "link", "linkat", "symlink",
-    "symlinkat", "readlink", "readlinkat", "chmod", "fchmod", "fchmodat", "chown", "fchown", "lchown", "fchownat",
-    "umask", "truncate", "truncate64", "ftruncate", "ftruncate64", "fallocate", "fadvise64", "fadvise64_64", "readahead",
-    "fsync", "fdatasync", "sync_file_range", "flock", "utime", "utimes", "utimensat", "futimesat", "sendfile",
-    "sendfile64", "copy_file_range", "splice", "tee", "vmsplice", "getxattr", "lgetxattr", "fgetxattr", "listxattr",
-    "llistxattr", "flistxattr", "setxattr", "lsetxattr", "fsetxattr", "removexattr", "lremovexattr", "fremovexattr",
-    "inotify_init", "inotify_init1", "inotify_add_watch", "inotify_rm_watch",
+    "read",
+    "write",
+    "readv",
+    "writev",
+    "pread64",
+    "pwrite64",
+    "preadv",
+    "pwritev",
+    "preadv2",
+    "pwritev2",
+    "open",
+    "openat",
+    "openat2",
+    "creat",
+    "close",
+    "close_range",
+    "dup",
+    "dup2",
+    "dup3",
+    "fcntl",
+    "fcntl64",
+    "lseek",
+    "_llseek",
+    "stat",
+    "fstat",
+    "lstat",
+    "stat64",
+    "fstat64",
+    "lstat64",
+    "newfstatat",
+    "fstatat64",
+    "statx",
+    "statfs",
+    "fstatfs",
+    "statfs64",
+    "fstatfs64",
+    "access",
+    "faccessat",
+    "faccessat2",
+    "getdents",
+    "getdents64",
+    "getcwd",
+    "chdir",
+    "fchdir",
+    "mkdir",
+    "mkdirat",
+    "rmdir",
+    "unlink",
+    "unlinkat",
+    "rename",
+    "renameat",
+    "renameat2",
+    "link",
+    "linkat",
+    "symlink",
+    "symlinkat",
+    "readlink",
+    "readlinkat",
+    "chmod",
+    "fchmod",
+    "fchmodat",
+    "chown",
+    "fchown",
+    "lchown",
+    "fchownat",
+    "umask",
+    "truncate",
+    "truncate64",
+    "ftruncate",
+    "ftruncate64",
+    "fallocate",
+    "fadvise64",
+    "fadvise64_64",
+    "readahead",
+    "fsync",
+    "fdatasync",
+    "sync_file_range",
+    "flock",
+    "utime",
+    "utimes",
+    "utimensat",
+    "futimesat",
+    "sendfile",
+    "sendfile64",
+    "copy_file_range",
+    "splice",
+    "tee",
+    "vmsplice",
+    "getxattr",
+    "lgetxattr",
+    "fgetxattr",
+    "listxattr",
+    "llistxattr",
+    "flistxattr",
+    "setxattr",
+    "lsetxattr",
+    "fsetxattr",
+    "removexattr",
+    "lremovexattr",
+    "fremovexattr",
+    "inotify_init",
+    "inotify_init1",
+    "inotify_add_watch",
+    "inotify_rm_watch",
     /* waiting */
-    "poll", "ppoll", "select", "_newselect", "pselect6", "epoll_create", "epoll_create1", "epoll_ctl", "epoll_wait",
-    "epoll_pwait", "epoll_pwait2", "pipe", "pipe2", "eventfd", "eventfd2", "signalfd", "signalfd4", "timerfd_create",
-    "timerfd_settime", "timerfd_gettime", "futex", "futex_waitv", "restart_syscall", "pause",
+    "poll",
+    "ppoll",
+    "select",
+    "_newselect",
+    "pselect6",
+    "epoll_create",
+    "epoll_create1",
+    "epoll_ctl",
+    "epoll_wait",
+    "epoll_pwait",
+    "epoll_pwait2",
+    "pipe",
+    "pipe2",
+    "eventfd",
+    "eventfd2",
+    "signalfd",
+    "signalfd4",
+    "timerfd_create",
+    "timerfd_settime",
+    "timerfd_gettime",
+    "futex",
+    "futex_waitv",
+    "restart_syscall",
+    "pause",
     /* processes and threads */
-    "fork", "vfork", "execve", "execveat", "exit", "exit_group", "wait4", "waitid", "waitpid", "kill", "tkill", "tgkill",
-    "pidfd_open", "pidfd_send_signal", "getpid", "getppid", "gettid", "getpgid", "setpgid", "getpgrp", "getsid", "setsid",
-    "set_tid_address", "set_robust_list", "get_robust_list", "rseq", "arch_prctl", "set_thread_area", "get_thread_area",
-    "sched_yield", "sched_getaffinity", "sched_setaffinity", "sched_getparam", "sched_setparam", "sched_getscheduler",
-    "sched_setscheduler", "sched_get_priority_max", "sched_get_priority_min", "sched_rr_get_interval", "sched_getattr",
-    "getpriority", "setpriority", "nice", "getcpu",
+    "fork",
+    "vfork",
+    "execve",
+    "execveat",
+    "exit",
+    "exit_group",
+    "wait4",
+    "waitid",
+    "waitpid",
+    "kill",
+    "tkill",
+    "tgkill",
+    "pidfd_open",
+    "pidfd_send_signal",
+    "getpid",
+    "getppid",
+    "gettid",
+    "getpgid",
+    "setpgid",
+    "getpgrp",
+    "getsid",
+    "setsid",
+    "set_tid_address",
+    "set_robust_list",
+    "get_robust_list",
+    "rseq",
+    "arch_prctl",
+    "set_thread_area",
+    "get_thread_area",
+    "sched_yield",
+    "sched_getaffinity",
+    "sched_setaffinity",
+    "sched_getparam",
+    "sched_setparam",
+    "sched_getscheduler",
+    "sched_setscheduler",
+    "sched_get_priority_max",
+    "sched_get_priority_min",
+    "sched_rr_get_interval",
+    "sched_getattr",
+    "getpriority",
+    "setpriority",
+    "nice",
+    "getcpu",
     /* signals */
-    "rt_sigaction", "rt_sigprocmask", "rt_sigpending", "rt_sigtimedwait", "rt_sigsuspend", "rt_sigreturn", "sigreturn",
-    "rt_sigqueueinfo", "rt_tgsigqueueinfo", "sigaltstack", "alarm", "setitimer", "getitimer",
+    "rt_sigaction",
+    "rt_sigprocmask",
+    "rt_sigpending",
+    "rt_sigtimedwait",
+    "rt_sigsuspend",
+    "rt_sigreturn",
+    "sigreturn",
+    "rt_sigqueueinfo",
+    "rt_tgsigqueueinfo",
+    "sigaltstack",
+    "alarm",
+    "setitimer",
+    "getitimer",
     /* time */
-    "clock_gettime", "clock_getres", "clock_nanosleep", "gettimeofday", "time", "times", "nanosleep", "timer_create",
-    "timer_settime", "timer_gettime", "timer_getoverrun", "timer_delete",
+    "clock_gettime",
+    "clock_getres",
+    "clock_nanosleep",
+    "gettimeofday",
+    "time",
+    "times",
+    "nanosleep",
+    "timer_create",
+    "timer_settime",
+    "timer_gettime",
+    "timer_getoverrun",
+    "timer_delete",
     /* who and where */
-    "getuid", "geteuid", "getgid", "getegid", "getresuid", "getresgid", "getgroups", "capget", "uname", "sysinfo",
-    "getrusage", "getrlimit", "ugetrlimit", "getrandom",
+    "getuid",
+    "geteuid",
+    "getgid",
+    "getegid",
+    "getresuid",
+    "getresgid",
+    "getgroups",
+    "capget",
+    "uname",
+    "sysinfo",
+    "getrusage",
+    "getrlimit",
+    "ugetrlimit",
+    "getrandom",
     /* sockets, once there is one: which there may be is filtered below */
-    "connect", "bind", "listen", "accept", "accept4", "shutdown", "getsockname", "getpeername", "getsockopt",
-    "setsockopt", "sendto", "recvfrom", "sendmsg", "recvmsg", "sendmmsg", "recvmmsg",
+    "connect",
+    "bind",
+    "listen",
+    "accept",
+    "accept4",
+    "shutdown",
+    "getsockname",
+    "getpeername",
+    "getsockopt",
+    "setsockopt",
+    "sendto",
+    "recvfrom",
+    "sendmsg",
+    "recvmsg",
+    "sendmmsg",
+    "recvmmsg",
 };
 
-/* Newer than the list above, or not wanted in a way that has a fallback: programs try them and go on without. clone3 is
-   among them because a filter can't read its flags, which stand in memory. */
-static const char *const absent[] = {"clone3", "cachestat", "fchmodat2", "map_shadow_stack", "futex_wake", "futex_wait",
-                                     "futex_requeue", "statmount", "listmount", "mseal", "landlock_create_ruleset",
-                                     "io_uring_setup", "process_mrelease", "set_mempolicy_home_node", "memfd_secret"};
+/* Newer than the list above, or not wanted in a way that has a fallback: programs try them and go on without.
+   clone3 is among them because a filter can't read its flags, which stand in memory. */
+static const char *const absent[] = {"clone3",
+                                     "cachestat",
+                                     "fchmodat2",
+                                     "map_shadow_stack",
+                                     "futex_wake",
+                                     "futex_wait",
+                                     "futex_requeue",
+                                     "statmount",
+                                     "listmount",
+                                     "mseal",
+                                     "landlock_create_ruleset",
+                                     "io_uring_setup",
+                                     "process_mrelease",
+                                     "set_mempolicy_home_node",
+                                     "memfd_secret"};
 
 /* Done without doing: a program that flushes the machine's disks holds up all others. */
 static const char *const pretended[] = {"sync", "syncfs"};
@@ -101,16 +330,16 @@ static void allow_when(scmp_filter_ctx filter, int number, struct scmp_arg_cmp c
     check(seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, number, 1, &condition), "a rule");
 }
 
-/* The kernel looks at the low half only of arguments that are ints; so must the filter, or a bit above them gets
-   anything past it. */
+/* The kernel looks at the low half only of arguments that are ints; so must the filter, or a bit above them
+   gets anything past it. */
 static struct scmp_arg_cmp low_half(unsigned argument, uint64_t value) {
     return SCMP_CMP(argument, SCMP_CMP_MASKED_EQ, 0xffffffff, value);
 }
 
 static void allow_clone(scmp_filter_ctx filter) {
     /* Neither new namespaces, nor children that are the runner's own. */
-    const uint64_t refused = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |
-                             CLONE_NEWNET | CLONE_PARENT | CLONE_PTRACE;
+    const uint64_t refused = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |
+                             CLONE_NEWPID | CLONE_NEWNET | CLONE_PARENT | CLONE_PTRACE;
     allow_when(filter, SCMP_SYS(clone), SCMP_CMP(0, SCMP_CMP_MASKED_EQ, refused, 0));
 }
 
@@ -122,28 +351,31 @@ static void allow_sockets(scmp_filter_ctx filter) {
     for (int family = 0; family < AF_MAX + 8; family++) {
         if (family != AF_UNIX && family != AF_INET && family != AF_INET6) {
             struct scmp_arg_cmp condition = low_half(0, (uint64_t)family);
-            check(seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1, &condition),
-                  "socket");
+            check(
+                seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1, &condition),
+                "socket");
         }
     }
     allow_when(filter, SCMP_SYS(socketpair), low_half(0, AF_UNIX));
 }
 
 static void allow_ioctl(scmp_filter_ctx filter) {
-    static const uint64_t requests[] = {TCGETS, TIOCGWINSZ, TIOCGPGRP, FIONREAD, FIONBIO, FIOCLEX, FIONCLEX, FIOASYNC};
+    static const uint64_t requests[] = {TCGETS,  TIOCGWINSZ, TIOCGPGRP, FIONREAD,
+                                        FIONBIO, FIOCLEX,    FIONCLEX,  FIOASYNC};
     for (size_t i = 0; i < COUNT(requests); i++) {
         allow_when(filter, SCMP_SYS(ioctl), low_half(1, requests[i]));
     }
 }
 
 static void allow_prctl(scmp_filter_ctx filter) {
-    static const uint64_t options[] = {PR_SET_NAME,      PR_GET_NAME,           PR_SET_PDEATHSIG,  PR_GET_PDEATHSIG,
-                                       PR_GET_DUMPABLE,  PR_SET_DUMPABLE,       PR_SET_TIMERSLACK, PR_GET_TIMERSLACK,
-                                       PR_CAPBSET_READ,  PR_SET_NO_NEW_PRIVS,   PR_GET_NO_NEW_PRIVS, PR_GET_SECCOMP,
-                                       PR_SET_THP_DISABLE, PR_GET_THP_DISABLE,  PR_SET_CHILD_SUBREAPER,
-                                       PR_GET_CHILD_SUBREAPER, PR_GET_KEEPCAPS, PR_GET_SECUREBITS, PR_GET_TID_ADDRESS,
+    static const uint64_t options[] = {
+        PR_SET_NAME,        PR_GET_NAME,         PR_SET_PDEATHSIG,       PR_GET_PDEATHSIG,
+        PR_GET_DUMPABLE,    PR_SET_DUMPABLE,     PR_SET_TIMERSLACK,      PR_GET_TIMERSLACK,
+        PR_CAPBSET_READ,    PR_SET_NO_NEW_PRIVS, PR_GET_NO_NEW_PRIVS,    PR_GET_SECCOMP,
+        PR_SET_THP_DISABLE, PR_GET_THP_DISABLE,  PR_SET_CHILD_SUBREAPER, PR_GET_CHILD_SUBREAPER,
+        PR_GET_KEEPCAPS,    PR_GET_SECUREBITS,   PR_GET_TID_ADDRESS,
 #ifdef PR_SET_VMA
-                                       PR_SET_VMA,
+        PR_SET_VMA,
 #endif
     };
     for (size_t i = 0; i < COUNT(options); i++) {
@@ -165,17 +397,20 @@ static void allow_mknod(scmp_filter_ctx filter) {
     }
 }
 
-/* All but the size of core dumps: the limit that stands is the only one that the kernel takes for "never", even where
-   core_pattern is a pipe, and zero isn't it. A program that sets it to zero is told that it did. */
+/* All but the size of core dumps: the limit that stands is the only one that the kernel takes for "never",
+   even where core_pattern is a pipe, and zero isn't it. A program that sets it to zero is told that it did.
+ */
 static void allow_limits(scmp_filter_ctx filter) {
     for (uint64_t resource = 0; resource < RLIM_NLIMITS; resource++) {
         if (resource == RLIMIT_CORE) {
             struct scmp_arg_cmp set = low_half(0, resource);
-            check(seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(0), SCMP_SYS(setrlimit), 1, &set), "setrlimit");
-            struct scmp_arg_cmp get[] = {low_half(1, resource), SCMP_CMP(2, SCMP_CMP_EQ, 0)};
+            check(seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(0), SCMP_SYS(setrlimit), 1, &set),
+                  "setrlimit");
+            struct scmp_arg_cmp get[] = {low_half(1, resource), SCMP_CMP(2, SCMP_CMP_EQ, 0, 0)};
             check(seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 2, get), "prlimit64");
-            struct scmp_arg_cmp change[] = {low_half(1, resource), SCMP_CMP(2, SCMP_CMP_NE, 0)};
-            check(seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(0), SCMP_SYS(prlimit64), 2, change), "prlimit64");
+            struct scmp_arg_cmp change[] = {low_half(1, resource), SCMP_CMP(2, SCMP_CMP_NE, 0, 0)};
+            check(seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(0), SCMP_SYS(prlimit64), 2, change),
+                  "prlimit64");
         } else {
             allow_when(filter, SCMP_SYS(setrlimit), low_half(0, resource));
             allow_when(filter, SCMP_SYS(prlimit64), low_half(1, resource));
@@ -183,8 +418,8 @@ static void allow_limits(scmp_filter_ctx filter) {
     }
 }
 
-/* Numbers that this libseccomp doesn't know belong to calls newer than it: "no such call" is what programs expect of an
-   older kernel. */
+/* Numbers that this libseccomp doesn't know belong to calls newer than it: "no such call" is what programs
+   expect of an older kernel. */
 static void refuse_future(scmp_filter_ctx filter) {
     for (int number = 451; number < 512; number++) {
         char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, number);
@@ -225,7 +460,9 @@ int filter_export_student(void) {
     check(descriptor < 0 ? -errno : 0, "memfd_create");
     check(seccomp_export_bpf(filter, descriptor), "exporting");
     seccomp_release(filter);
-    check(fcntl(descriptor, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0 ? -errno : 0,
+    check(fcntl(descriptor, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0
+              ? -errno
+              : 0,
           "sealing");
     return descriptor;
 }
@@ -240,11 +477,43 @@ void filter_put_on(int descriptor) {
 
 void filter_put_on_runner(void) {
     static const char *const refused[] = {
-        "init_module", "finit_module", "delete_module", "kexec_load", "kexec_file_load", "reboot", "swapon", "swapoff",
-        "bpf", "perf_event_open", "io_uring_setup", "io_uring_enter", "io_uring_register", "userfaultfd", "ptrace",
-        "process_vm_readv", "process_vm_writev", "kcmp", "keyctl", "add_key", "request_key", "open_by_handle_at",
-        "name_to_handle_at", "acct", "quotactl", "syslog", "iopl", "ioperm", "modify_ldt", "settimeofday",
-        "clock_settime", "clock_adjtime", "adjtimex", "lookup_dcookie", "nfsservctl", "vhangup", "setns",
+        "init_module",
+        "finit_module",
+        "delete_module",
+        "kexec_load",
+        "kexec_file_load",
+        "reboot",
+        "swapon",
+        "swapoff",
+        "bpf",
+        "perf_event_open",
+        "io_uring_setup",
+        "io_uring_enter",
+        "io_uring_register",
+        "userfaultfd",
+        "ptrace",
+        "process_vm_readv",
+        "process_vm_writev",
+        "kcmp",
+        "keyctl",
+        "add_key",
+        "request_key",
+        "open_by_handle_at",
+        "name_to_handle_at",
+        "acct",
+        "quotactl",
+        "syslog",
+        "iopl",
+        "ioperm",
+        "modify_ldt",
+        "settimeofday",
+        "clock_settime",
+        "clock_adjtime",
+        "adjtimex",
+        "lookup_dcookie",
+        "nfsservctl",
+        "vhangup",
+        "setns",
         "fanotify_init",
     };
     scmp_filter_ctx filter = start(SCMP_ACT_ALLOW);

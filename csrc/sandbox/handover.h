@@ -1,5 +1,5 @@
-/* What the sandbox hands to the program within besides its three standard descriptors: descriptors with names, told in
-   one environment variable, "SUBMITTER_WALLS=filter=3 memory.limit=4 …". */
+/* What the sandbox hands to the program within besides its three standard descriptors: descriptors with
+   names, told in one environment variable, "SUBMITTER_WALLS=filter=3 memory.limit=4 …". */
 #ifndef SUBMITTER_SANDBOX_HANDOVER_H
 #define SUBMITTER_SANDBOX_HANDOVER_H
 
@@ -17,8 +17,8 @@ struct handover {
 
 /* Takes the descriptor over; it is closed with the process. */
 void handover_add(struct handover *handover, const char *name, int descriptor);
-/* Moves the descriptors to HANDOVER_FIRST and up in order, makes them survive execve, closes everything else from there
-   on but `*program`, which is moved as well, and marked to be closed by execve. */
+/* Moves the descriptors to HANDOVER_FIRST and up in order, makes them survive execve, closes everything else
+   from there on but `*program`, which is moved as well, and marked to be closed by execve. */
 void handover_arrange(struct handover *handover, int *program);
 /* The environment variable's text, in static memory. */
 const char *handover_variable(const struct handover *handover, const char *accounting);

@@ -42,8 +42,9 @@ static void await(const struct inside *inside, char expected) {
     }
 }
 
-/* When the supervisor dies, this process does, and with process 1 everything in its PID namespace. A change of user
-   forgets it, so it comes after; that the supervisor lives still shows in its answering on the channel. */
+/* When the supervisor dies, this process does, and with process 1 everything in its PID namespace. A change
+   of user forgets it, so it comes after; that the supervisor lives still shows in its answering on the
+   channel. */
 static void die_with_supervisor(void) {
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0) {
         report_wall("parent", "this is a fault of submitter-sandbox", "its death can't be followed: %s",
@@ -72,8 +73,10 @@ static _Noreturn void become_runner(struct inside *inside) {
     filter_put_on_runner();
     limits_reset_signals();
     syscall(SYS_execveat, inside->program, "", words, variables, AT_EMPTY_PATH);
-    report_wall("program", "it must be an executable file that everybody may execute, linked statically or against what "
-                "stands in /usr", "%s can't be executed: %s", inside->spec->program, strerror(errno));
+    report_wall("program",
+                "it must be an executable file that everybody may execute, linked statically or against what "
+                "stands in /usr",
+                "%s can't be executed: %s", inside->spec->program, strerror(errno));
 }
 
 static _Noreturn void become_student(struct inside *inside) {
@@ -94,7 +97,8 @@ static _Noreturn void become_student(struct inside *inside) {
     execve(inside->spec->program, (char *const *)words, (char *const *)variables);
     int reason = errno;
     dup2(errors, STDERR_FILENO);
-    report_wall("program", "give the absolute path of a program that stands in the sandbox (--bind-ro shows more)",
+    report_wall("program",
+                "give the absolute path of a program that stands in the sandbox (--bind-ro shows more)",
                 "%s can't be executed: %s", inside->spec->program, strerror(reason));
 }
 

@@ -6,8 +6,8 @@
 #include "handover.h"
 #include "spec.h"
 
-/* What the two processes say to each other while the walls are built: one byte each. The end of the channel means that
-   the program runs (execve closed it), or that the inner process died. */
+/* What the two processes say to each other while the walls are built: one byte each. The end of the channel
+   means that the program runs (execve closed it), or that the inner process died. */
 enum inside_word {
     INSIDE_MAPPED = 'm',   /* outer: the users are mapped, go on */
     INSIDE_PLACED = 'c',   /* outer: you are in your cgroup */
@@ -21,9 +21,9 @@ struct inside {
     const struct cgroup *cgroup;
     struct handover *handover;
     int channel;
-    int program;           /* the runner's file, opened outside; -1 in the student's role */
-    int filter;            /* the student's filter */
-    int output[2];         /* in the student's role: what becomes its standard output and error */
+    int program;   /* the runner's file, opened outside; -1 in the student's role */
+    int filter;    /* the student's filter */
+    int output[2]; /* in the student's role: what becomes its standard output and error */
 };
 
 /* Builds the walls from within, and runs the program. Never returns. */

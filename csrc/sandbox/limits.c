@@ -17,9 +17,10 @@
 
 static const char fault[] = "this is a fault of submitter-sandbox";
 
-/* SETUID, SETGID and KILL to run the student as another user and end what is left; SYS_ADMIN, in its own user namespace
-   only, to give each case fresh writable places. */
-static const unsigned runner_capabilities = 1U << CAP_SETUID | 1U << CAP_SETGID | 1U << CAP_KILL | 1U << CAP_SYS_ADMIN;
+/* SETUID, SETGID and KILL to run the student as another user and end what is left; SYS_ADMIN, in its own user
+   namespace only, to give each case fresh writable places. */
+static const unsigned runner_capabilities =
+    1U << CAP_SETUID | 1U << CAP_SETGID | 1U << CAP_KILL | 1U << CAP_SYS_ADMIN;
 
 void limits_leave_session(void) {
     if (setsid() < 0 && errno != EPERM) {
@@ -27,7 +28,8 @@ void limits_leave_session(void) {
     }
     /* Kernels without keys have nothing that could be inherited. */
     if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS) {
-        report_wall("keyring", "raise kernel.keys.maxkeys", "no session keyring of its own: %s", strerror(errno));
+        report_wall("keyring", "raise kernel.keys.maxkeys", "no session keyring of its own: %s",
+                    strerror(errno));
     }
 }
 
@@ -45,7 +47,8 @@ static void bound(__rlimit_resource_t resource, rlim_t soft, rlim_t hard) {
 }
 
 void limits_bound_runner(void) {
-    /* One byte, not none: where core_pattern is a pipe the kernel ignores a limit of 0, but takes 1 for "never". */
+    /* One byte, not none: where core_pattern is a pipe the kernel ignores a limit of 0, but takes 1 for
+     * "never". */
     bound(RLIMIT_CORE, 1, 1);
     bound(RLIMIT_NOFILE, 256, 256);
     bound(RLIMIT_MSGQUEUE, 0, 0);
@@ -60,8 +63,10 @@ void limits_drop_capabilities(void) {
         }
     }
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-    struct __user_cap_data_struct data[2] = {{.effective = runner_capabilities, .permitted = runner_capabilities}, {0}};
-    if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 || syscall(SYS_capset, &header, data) < 0) {
+    struct __user_cap_data_struct data[2] = {
+        {.effective = runner_capabilities, .permitted = runner_capabilities}, {0}};
+    if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 ||
+        syscall(SYS_capset, &header, data) < 0) {
         report_wall("capabilities", fault, "they can't be set: %s", strerror(errno));
     }
 }

@@ -3,41 +3,42 @@
  *
  * THEORY OF OPERATION
  *
- * Two processes. The outer one, the supervisor, stays in the host's namespaces: it makes the cgroups, maps the users,
- * waits, and takes everything down. The inner one is born in namespaces of its own, builds what is seen inside from within,
- * gives up what it may, and becomes the program. As process 1 of its PID namespace it takes all others along when it ends,
- * and it ends when the supervisor does (parent-death signal). The program is either submitter-runner, which then runs the
- * student's program case by case, or, when started by hand, the student's program itself, once.
+ * Two processes. The outer one, the supervisor, stays in the host's namespaces: it makes the cgroups, maps
+ * the users, waits, and takes everything down. The inner one is born in namespaces of its own, builds what is
+ * seen inside from within, gives up what it may, and becomes the program. As process 1 of its PID namespace
+ * it takes all others along when it ends, and it ends when the supervisor does (parent-death signal). The
+ * program is either submitter-runner, which then runs the student's program case by case, or, when started by
+ * hand, the student's program itself, once.
  *
- * Inside there are two users. 0 is the runner: no user of the host's, and with four capabilities that count in its own
- * user namespace only. 1000 is the student: no capability, no way to get one, and another user than the runner, so that
- * it can neither signal, trace nor read it. Which users they are outside differs between sandboxes.
+ * Inside there are two users (and a third, 1, that only signals come from). 0 is the runner: no user of the
+ * host's, and with four capabilities that count in its own user namespace only. 1000 is the student: no
+ * capability, no way to get one, and another user than the runner, so that it can neither signal, trace nor
+ * read it. Which users they are outside differs between sandboxes.
  *
  * The walls, what each is for, and what falls if it falls
- *   user namespace      root inside is nobody outside. Without it, a hole in any other wall is a hole in the machine.
- *   PID namespace       other processes can't be seen or signalled; ending process 1 ends all. Without it: survivors.
- *   mount namespace     a root of its own by pivot_root: the system read-only, a few settings, five devices, no /sys, a
- *                       /proc of own processes only. Without it: the host's files as far as their modes allow.
- *   network namespace   no interface at all, not even loopback is up; abstract sockets are its own. Without it: the network,
- *                       credentials of the cloud's metadata service, other services of the machine.
- *   IPC, UTS, cgroup    System V objects, message queues, host name and cgroup paths of its own.
- *   cgroup              memory, number of processes and CPU time of a case as a whole. Without it (rlimit) each process is
- *                       bounded alone, and memory multiplies with the number of processes.
- *   rlimits             a second net below the cgroup, and the only one for single files and open files.
- *   no new privileges,  set-user-id programs and file capabilities give nothing; the bounding set leaves the runner SETUID,
- *   capabilities        SETGID, KILL and SYS_ADMIN. Without them: more kernel surface.
- *   system calls        the student's filter refuses all that isn't listed, the runner's what reaches the machine. Without
- *                       it: the whole surface of the kernel, on which all other walls stand.
- *   descriptors         nothing is inherited but what is named. Without it: whatever the host had open.
- *   session, keyring    no controlling terminal to type into, no keys of whoever started this.
+ *   user namespace      root inside is nobody outside. Without it, a hole in any other wall is a hole in the
+ * machine. PID namespace       other processes can't be seen or signalled; ending process 1 ends all. Without
+ * it: survivors. mount namespace     a root of its own by pivot_root: the system read-only, a few settings,
+ * five devices, no /sys, a /proc of own processes only. Without it: the host's files as far as their modes
+ * allow. network namespace   no interface at all, not even loopback is up; abstract sockets are its own.
+ * Without it: the network, credentials of the cloud's metadata service, other services of the machine. IPC,
+ * UTS, cgroup    System V objects, message queues, host name and cgroup paths of its own. cgroup memory,
+ * number of processes and CPU time of a case as a whole. Without it (rlimit) each process is bounded alone,
+ * and memory multiplies with the number of processes. rlimits             a second net below the cgroup, and
+ * the only one for single files and open files. no new privileges,  set-user-id programs and file
+ * capabilities give nothing; the bounding set leaves the runner SETUID, capabilities        SETGID, KILL and
+ * SYS_ADMIN. Without them: more kernel surface. system calls        the student's filter refuses all that
+ * isn't listed, the runner's what reaches the machine. Without it: the whole surface of the kernel, on which
+ * all other walls stand. descriptors         nothing is inherited but what is named. Without it: whatever the
+ * host had open. session, keyring    no controlling terminal to type into, no keys of whoever started this.
  *
- * Assumed of the kernel: Linux 5.12 or newer (mount_setattr, clone3, close_range), user namespaces allowed, seccomp filters,
- * and cgroups, v1 or v2, unless accounting by rlimits was asked for. What the kernel itself has wrong, a fault in a system
- * call that the student may make, is not defended against.
+ * Assumed of the kernel: Linux 5.12 or newer (mount_setattr, clone3, close_range), user namespaces allowed,
+ * seccomp filters, and cgroups, v1 or v2, unless accounting by rlimits was asked for. What the kernel itself
+ * has wrong, a fault in a system call that the student may make, is not defended against.
  *
- * Each wall that can't be built ends the whole with its name, the reason and a remedy on standard error and exit code 3,
- * before the program runs. "They failed" never takes this path: what a program did is told by its exit code, or, in the
- * runner's case, by the protocol.
+ * Each wall that can't be built ends the whole with its name, the reason and a remedy on standard error and
+ * exit code 3, before the program runs. "They failed" never takes this path: what a program did is told by
+ * its exit code, or, in the runner's case, by the protocol.
  */
 #include "cgroup.h"
 #include "filter.h"
@@ -57,7 +58,8 @@
 
 static const char help_text[] =
     "submitter-sandbox [OPTION VALUE]… -- PROGRAM [ARGUMENT]…    run a program once behind walls\n"
-    "submitter-sandbox --spec-fd N                                the same by a specification on a descriptor\n"
+    "submitter-sandbox --spec-fd N                                the same by a specification on a "
+    "descriptor\n"
     "\n"
     "PROGRAM is an absolute path as it is inside, where /usr and its links stand as outside. Options:\n"
     "  --memory SIZE          memory of the whole (256M)\n"
@@ -70,7 +72,8 @@ static const char help_text[] =
     "  --cgroup-parent PATH   the cgroup in which to make its own\n"
     "  --accounting KIND      cgroup (default), or rlimit where there is none\n"
     "\n"
-    "Exit code: the program's, 128 and the signal's number, 124 when a limit ended it (standard error says which),\n"
+    "Exit code: the program's, 128 and the signal's number, 124 when a limit ended it (standard error says "
+    "which),\n"
     "2 usage, 3 a wall could not be built (standard error says which, why, and what to do).\n";
 
 /* What a failure takes down; in static memory because failures come from anywhere. */
@@ -128,8 +131,8 @@ static int open_program(void) {
     }
     int program = open(spec.program, O_PATH | O_CLOEXEC);
     if (program < 0) {
-        report_wall("program", "build it, or name the folder that holds it", "%s can't be opened: %s", spec.program,
-                    strerror(errno));
+        report_wall("program", "build it, or name the folder that holds it", "%s can't be opened: %s",
+                    spec.program, strerror(errno));
     }
     return program;
 }
@@ -154,7 +157,8 @@ static _Noreturn void give_up(char word) {
     take_down();
     if (word != INSIDE_FAILED) {
         report_on_failure(NULL);
-        report_wall("inside", "look into the kernel's log", "the inner process died while the walls were built");
+        report_wall("inside", "look into the kernel's log",
+                    "the inner process died while the walls were built");
     }
     _exit(REPORT_ENVIRONMENT);
 }
@@ -237,7 +241,7 @@ int main(int count, char **words) {
     namespaces_choose(&identity);
     report_on_failure(take_down);
     cgroup_make(&cgroup, &spec);
-    cgroup_delegate(&cgroup, identity.runner_uid, identity.runner_gid);
+    cgroup_delegate(&cgroup, identity.users[0], identity.groups[0]);
     if (spec.role == SPEC_RUNNER) {
         handover_add(&handover, "filter", inside.filter);
         cgroup_hand_over(&cgroup, &handover);

@@ -25,8 +25,8 @@ enum {
 /* ---- small steps, each of which ends everything when it fails ---- */
 
 static _Noreturn void fail(const char *what, const char *path) {
-    report_wall(wall, "Linux 5.12 or newer is needed, and a /proc that nothing is mounted over",
-                "%s %s: %s", what, path, strerror(errno));
+    report_wall(wall, "Linux 5.12 or newer is needed, and a /proc that nothing is mounted over", "%s %s: %s",
+                what, path, strerror(errno));
 }
 
 static void make_directory(int root, const char *path, mode_t mode) {
@@ -65,7 +65,19 @@ static void make_link(int root, const char *target, const char *path) {
     }
 }
 
-/* A copy of a mount and all beneath it, read-only, without device files and set-user-id, hung up at a place. */
+/* The same link as at the source. */
+static void copy_link(int root, const char *source, const char *path) {
+    char target[512];
+    ssize_t length = readlink(source, target, sizeof target - 1);
+    if (length <= 0) {
+        fail("can't read link", source);
+    }
+    target[length] = 0;
+    make_link(root, target, path);
+}
+
+/* A copy of a mount and all beneath it, read-only, without device files and set-user-id, hung up at a place.
+ */
 static void bind_read_only(int root, const char *source, const char *path, bool devices) {
     struct mount_attr attributes = {
         .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | (devices ? MOUNT_ATTR_NOEXEC : MOUNT_ATTR_NODEV),
@@ -95,10 +107,11 @@ static void detach_from_host(void) {
     }
 }
 
-/* The new root stands on /tmp until it becomes the root; from then on the host's /tmp isn't reachable, and the
-   specification refuses paths in it. */
+/* The new root stands on /tmp until it becomes the root; from then on the host's /tmp isn't reachable, and
+   the specification refuses paths in it. */
 static int start_root(void) {
-    if (mount("submitter", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOATIME, "size=1m,nr_inodes=512,mode=0755") < 0) {
+    if (mount("submitter", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOATIME,
+              "size=1m,nr_inodes=512,mode=0755") < 0) {
         fail("can't mount the new root at", "/tmp");
     }
     int root = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -110,19 +123,14 @@ static int start_root(void) {
 
 /* One of the system's top directories as this machine has it: a link into /usr, or a directory. */
 static void show_top(int root, const char *name) {
-    char source[32], target[256];
+    char source[32];
     struct stat status;
     snprintf(source, sizeof source, "/%s", name);
     if (lstat(source, &status) < 0) {
         return;
     }
     if (S_ISLNK(status.st_mode)) {
-        ssize_t length = readlink(source, target, sizeof target - 1);
-        if (length < 0) {
-            fail("can't read link", source);
-        }
-        target[length] = 0;
-        make_link(root, target, name);
+        copy_link(root, source, name);
     } else if (S_ISDIR(status.st_mode)) {
         make_directory(root, name, 0755);
         bind_read_only(root, source, name, false);
@@ -143,17 +151,18 @@ static void show_usr(int root) {
         fail("can't list", "/usr");
     }
     while ((entry = readdir(listing))) {
-        char source[300], path[300], target[256];
+        char source[300], path[300];
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) {
             continue;
         }
         snprintf(source, sizeof source, "/usr/%s", entry->d_name);
         snprintf(path, sizeof path, "usr/%s", entry->d_name);
-        ssize_t length = readlink(source, target, sizeof target - 1);
-        if (length >= 0) {
-            target[length] = 0;
-            make_link(root, target, path);
-        } else if (stat(source, &status) == 0 && S_ISDIR(status.st_mode)) {
+        if (lstat(source, &status) < 0) {
+            continue;
+        }
+        if (S_ISLNK(status.st_mode)) {
+            copy_link(root, source, path);
+        } else if (S_ISDIR(status.st_mode)) {
             make_directory(root, path, 0755);
             bind_read_only(root, source, path, false);
         }
@@ -208,7 +217,7 @@ static void copy_or_bind(int root, const char *source, const char *path, off_t s
 
 /* One entry of the host's /etc; what isn't there is left out. */
 static void show_setting(int root, const char *name) {
-    char source[300], path[300], target[512];
+    char source[300], path[300];
     struct stat status;
     snprintf(source, sizeof source, "/etc/%s", name);
     snprintf(path, sizeof path, "etc/%s", name);
@@ -216,12 +225,7 @@ static void show_setting(int root, const char *name) {
         return;
     }
     if (S_ISLNK(status.st_mode)) {
-        ssize_t length = readlink(source, target, sizeof target - 1);
-        if (length < 0) {
-            fail("can't read link", source);
-        }
-        target[length] = 0;
-        make_link(root, target, path);
+        copy_link(root, source, path);
     } else if (S_ISDIR(status.st_mode)) {
         make_directory(root, path, 0755);
         bind_read_only(root, source, path, false);
@@ -291,8 +295,8 @@ static void show_devices(int root) {
     }
 }
 
-/* Processes only, and of those only one's own: no /proc/sys, no other user's process. The group that may see all is the
-   runner's. */
+/* Processes only, and of those only one's own: no /proc/sys, no other user's process. The group that may see
+   all is the runner's. */
 static void show_processes(int root) {
     make_directory(root, "proc", 0555);
     int context = fsopen("proc", FSOPEN_CLOEXEC);
@@ -320,8 +324,8 @@ static void make_source_place(void) {
     }
 }
 
-/* What the student may write to: /tmp and /dev/shm, two views of one memory file system, so that both together hold
-   what they may hold. The runner puts a fresh one in its place between cases. */
+/* What the student may write to: /tmp and /dev/shm, two views of one memory file system, so that both
+   together hold what they may hold. The runner puts a fresh one in its place between cases. */
 static void make_scratch(const struct spec *spec) {
     char options[96];
     uint64_t files = spec->file_bytes / 1024;
@@ -354,9 +358,9 @@ static int open_settings(void) {
     return tree;
 }
 
-/* Its user namespace's limits of namespaces: none of any kind can be made within. This stands behind the student's
-   system call filter. The kind "cgroup" is missing because the last of ours is made later; it takes SYS_ADMIN, which
-   the student can't get without a user namespace. */
+/* Its user namespace's limits of namespaces: none of any kind can be made within. This stands behind the
+   student's system call filter. The kind "cgroup" is missing because the last of ours is made later; it takes
+   SYS_ADMIN, which the student can't get without a user namespace. */
 static void forbid_namespaces(int settings) {
     static const char *const kinds[] = {"user", "mnt", "pid", "net", "ipc", "uts"};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
@@ -372,7 +376,8 @@ static void forbid_namespaces(int settings) {
 
 static void leave_old_root(int root) {
     struct mount_attr read_only = {.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOEXEC};
-    if (fchdir(root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0) {
+    if (fchdir(root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 ||
+        chdir("/") < 0) {
         fail("can't change to", "the new root");
     }
     if (mount_setattr(AT_FDCWD, "/", 0, &read_only, sizeof read_only) < 0) {
@@ -384,8 +389,8 @@ static void leave_old_root(int root) {
 /* What would be worst if it were otherwise is looked at, not believed. */
 static void check_root(void) {
     struct statvfs usr, top;
-    if (statvfs("/usr", &usr) < 0 || statvfs("/", &top) < 0 || !(usr.f_flag & ST_RDONLY) || !(top.f_flag & ST_RDONLY) ||
-        !(usr.f_flag & ST_NOSUID)) {
+    if (statvfs("/usr", &usr) < 0 || statvfs("/", &top) < 0 || !(usr.f_flag & ST_RDONLY) ||
+        !(top.f_flag & ST_RDONLY) || !(usr.f_flag & ST_NOSUID)) {
         errno = EINVAL;
         fail("is not read-only as it was made:", "/usr or /");
     }

@@ -4,19 +4,26 @@
 
 #include <sys/types.h>
 
-enum { NAMESPACES_RUNNER_ID = 0, NAMESPACES_STUDENT_ID = 1000 };
+enum {
+    NAMESPACES_RUNNER_ID = 0,
+    NAMESPACES_KEEPER_ID =
+        1, /* whom the runner becomes in part to end the student's processes: see its scrub.c */
+    NAMESPACES_STUDENT_ID = 1000,
+    NAMESPACES_IDS = 3,
+};
 
-/* The users outside that the inside's runner (0) and student (1000) are. */
+/* The users and groups outside that these three are, in that order. */
 struct namespaces_identity {
-    uid_t runner_uid, student_uid;
-    gid_t runner_gid, student_gid;
+    uid_t users[NAMESPACES_IDS];
+    gid_t groups[NAMESPACES_IDS];
     int by_helper; /* an ordinary user's maps are written by newuidmap and newgidmap */
 };
 
-/* Chooses them: as root a pair of its own for each sandbox that runs, else from /etc/subuid and /etc/subgid. */
+/* Chooses them: as root a pair of its own for each sandbox that runs, else from /etc/subuid and /etc/subgid.
+ */
 void namespaces_choose(struct namespaces_identity *identity);
-/* Clones the inner process into namespaces of its own (the cgroup namespace comes later: namespaces_hide_cgroups), into
-   a cgroup v2 group if one is given. 0 in the inner process. */
+/* Clones the inner process into namespaces of its own (the cgroup namespace comes later:
+   namespaces_hide_cgroups), into a cgroup v2 group if one is given. 0 in the inner process. */
 pid_t namespaces_clone(int group, int *process_descriptor);
 /* Writes the maps of the inner process. */
 void namespaces_map(const struct namespaces_identity *identity, pid_t process);

@@ -11,8 +11,8 @@ void report_on_failure(void (*take_down)(void)) {
     failure_hook = take_down;
 }
 
-/* One write, so that lines of the outer and the inner process never mix. What can't be written is lost: there is
-   nobody left to tell. */
+/* One write, so that lines of the outer and the inner process never mix. What can't be written is lost: there
+   is nobody left to tell. */
 static void write_line(const char *wall, const char *remedy, const char *format, va_list arguments) {
     char line[1024];
     size_t room = sizeof line - 1;

@@ -1,9 +1,10 @@
-/* How submitter-sandbox says that it failed, and only that: what a program within did never goes through here. */
+/* How submitter-sandbox says that it failed, and only that: what a program within did never goes through
+ * here. */
 #ifndef SUBMITTER_SANDBOX_REPORT_H
 #define SUBMITTER_SANDBOX_REPORT_H
 
-/* Exit codes of the program. The program within has its own in between; these are told apart by the line on standard
-   error, which begins "submitter-sandbox:" and is written by nobody else. */
+/* Exit codes of the program. The program within has its own in between; these are told apart by the line on
+   standard error, which begins "submitter-sandbox:" and is written by nobody else. */
 enum report_exit {
     REPORT_DONE = 0,
     REPORT_USAGE = 2,
@@ -15,7 +16,8 @@ enum report_exit {
 /* Called once before a failure ends the process, to take down what was set up. */
 void report_on_failure(void (*take_down)(void));
 
-/* A wall can't be built: one line "submitter-sandbox: <wall>: <reason>; <remedy>", taking down, exit code 3. */
+/* A wall can't be built: one line "submitter-sandbox: <wall>: <reason>; <remedy>", taking down, exit code 3.
+ */
 _Noreturn void report_wall(const char *wall, const char *remedy, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -115,8 +115,8 @@ static bool take_bound(struct spec *spec, const struct bound *bound, const char 
                        bool (*read)(const char *, uint64_t *), char message[SPEC_MESSAGE_BYTES]) {
     uint64_t value;
     if (!read(text, &value) || value < bound->least || value > bound->most) {
-        snprintf(message, SPEC_MESSAGE_BYTES, "%s: a value from %llu to %llu is expected, not \"%.80s\"", name,
-                 (unsigned long long)bound->least, (unsigned long long)bound->most, text);
+        snprintf(message, SPEC_MESSAGE_BYTES, "%s: a value from %llu to %llu is expected, not \"%.80s\"",
+                 name, (unsigned long long)bound->least, (unsigned long long)bound->most, text);
         return false;
     }
     memcpy((char *)spec + bound->offset, &value, sizeof value);
@@ -237,7 +237,8 @@ static bool take_key(struct spec *spec, const char *key, const char *value, bool
         return strcmp(value, "1") == 0 ? true : refuse(message, "version: only 1 is known, not", value);
     case ONCE_PROGRAM:
         spec->program = value;
-        return clean_path(value) ? true : refuse(message, "program: a plain absolute path is expected, not", value);
+        return clean_path(value) ? true
+                                 : refuse(message, "program: a plain absolute path is expected, not", value);
     case ONCE_ACCOUNTING: return take_accounting(spec, value, message);
     case ONCE_CGROUP_PARENT: return take_cgroup_parent(spec, value, message);
     default: return take_bound(spec, &bounds[which], key, value, plain, message);

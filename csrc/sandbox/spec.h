@@ -2,9 +2,10 @@
  * What is to be built, from the command line or from a specification on a descriptor.
  *
  * A specification is text of at most SPEC_BYTES: lines "key=value", the first of them "version=1". Once each:
- * program (absolute path; required), accounting (cgroup, rlimit), cgroup_parent, memory_bytes, cpu_ms, wall_ms,
- * output_bytes, processes, file_bytes (decimal). As often as needed: argument, bind_ro (absolute path). A key that is
- * unknown, comes twice or has a value out of bounds is refused: a misspelt wall must not silently be a missing one.
+ * program (absolute path; required), accounting (cgroup, rlimit), cgroup_parent, memory_bytes, cpu_ms,
+ * wall_ms, output_bytes, processes, file_bytes (decimal). As often as needed: argument, bind_ro (absolute
+ * path). A key that is unknown, comes twice or has a value out of bounds is refused: a misspelt wall must not
+ * silently be a missing one.
  */
 #ifndef SUBMITTER_SANDBOX_SPEC_H
 #define SUBMITTER_SANDBOX_SPEC_H
@@ -22,7 +23,8 @@ enum {
 };
 
 enum spec_role {
-    SPEC_RUNNER,  /* the program is submitter-runner: process 1, inside's root, with the runner's few capabilities */
+    SPEC_RUNNER,  /* the program is submitter-runner: process 1, inside's root, with the runner's few
+                     capabilities */
     SPEC_STUDENT, /* the program is run once, as the student */
 };
 
@@ -42,12 +44,13 @@ struct spec {
 
 /* A specification with the default limits. */
 void spec_start(struct spec *spec);
-/* Reads a specification of `length` bytes; `text` is changed, has room for one byte more, and must live as long as the
-   spec. False, with `message` saying what is wrong. */
+/* Reads a specification of `length` bytes; `text` is changed, has room for one byte more, and must live as
+   long as the spec. False, with `message` saying what is wrong. */
 bool spec_parse(struct spec *spec, char *text, size_t length, char message[SPEC_MESSAGE_BYTES]);
 /* Reads the whole of a descriptor into a text of SPEC_BYTES + 1 and parses it. */
 bool spec_read(struct spec *spec, int descriptor, char *text, char message[SPEC_MESSAGE_BYTES]);
-/* Reads the command line. `*descriptor` is what --spec-fd names, or -1; `*help` says that only --help was asked. */
+/* Reads the command line. `*descriptor` is what --spec-fd names, or -1; `*help` says that only --help was
+ * asked. */
 bool spec_options(struct spec *spec, int count, char **words, int *descriptor, bool *help,
                   char message[SPEC_MESSAGE_BYTES]);
 /* "256M", "4096": bytes, binary multiples K, M, G. */

@@ -19,6 +19,9 @@
 /* How far apart the student's CPU time is looked at: its limit is missed by no more. */
 enum { TICK_MS = 10 };
 
+/* The runner ends by itself when the host has gone, or after the host's last word; it gets this long to. */
+enum { FAREWELL_MS = 500 };
+
 static int signals = -1;
 static int output_pipes[2] = {-1, -1}; /* the reading ends */
 static uint64_t output_counted[2];
@@ -93,10 +96,6 @@ static bool pass_on(int which, uint64_t most) {
     }
 }
 
-static bool abandoned(const struct pollfd *signal_place, const struct pollfd *input_place) {
-    return signal_place->revents != 0 || (input_place->revents & (POLLHUP | POLLERR | POLLNVAL));
-}
-
 /* -1 while there is no reason to end it. */
 static int reason_to_end(const struct spec *spec, const struct cgroup *cgroup, uint64_t started) {
     uint64_t cpu_us;
@@ -121,8 +120,19 @@ static bool collect(int descriptor, int *exit_code) {
     return true;
 }
 
-enum supervise_end supervise_wait(const struct spec *spec, const struct cgroup *cgroup, pid_t process, int descriptor,
-                                  int *exit_code) {
+static bool farewell(int descriptor, int *exit_code) {
+    struct pollfd place = {.fd = descriptor, .events = POLLIN};
+    uint64_t until = now_ms() + FAREWELL_MS;
+    for (uint64_t now = now_ms(); now < until; now = now_ms()) {
+        if (poll(&place, 1, (int)(until - now)) > 0) {
+            return collect(descriptor, exit_code);
+        }
+    }
+    return false;
+}
+
+enum supervise_end supervise_wait(const struct spec *spec, const struct cgroup *cgroup, pid_t process,
+                                  int descriptor, int *exit_code) {
     bool student = spec->role == SPEC_STUDENT;
     uint64_t started = now_ms();
     (void)process;
@@ -150,8 +160,11 @@ enum supervise_end supervise_wait(const struct spec *spec, const struct cgroup *
         if ((places[0].revents & POLLIN) && collect(descriptor, exit_code)) {
             return SUPERVISE_ENDED;
         }
-        if (abandoned(&places[1], &places[2])) {
+        if (places[1].revents) {
             return SUPERVISE_ABANDONED;
+        }
+        if (places[2].revents) {
+            return farewell(descriptor, exit_code) ? SUPERVISE_ENDED : SUPERVISE_ABANDONED;
         }
     }
 }

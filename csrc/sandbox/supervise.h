@@ -17,15 +17,16 @@ enum supervise_end {
     SUPERVISE_MEMORY,
 };
 
-/* Signals as the supervisor needs them: those that ask for the end are read from a descriptor, and the death of whoever
-   started it is one of them. To be called first thing. */
+/* Signals as the supervisor needs them: those that ask for the end are read from a descriptor, and the death
+   of whoever started it is one of them. To be called first thing. */
 void supervise_prepare(void);
-/* In the student's role: pipes through which its output passes, so that it is counted. The inside's ends are given. */
+/* In the student's role: pipes through which its output passes, so that it is counted. The inside's ends are
+ * given. */
 void supervise_pipes(int ends[2]);
-/* Waits until process 1 has ended, or ends it when there is a reason to. `*exit_code` is untouched unless it ended by
-   itself. */
-enum supervise_end supervise_wait(const struct spec *spec, const struct cgroup *cgroup, pid_t process, int descriptor,
-                                  int *exit_code);
+/* Waits until process 1 has ended, or ends it when there is a reason to. `*exit_code` is untouched unless it
+   ended by itself. */
+enum supervise_end supervise_wait(const struct spec *spec, const struct cgroup *cgroup, pid_t process,
+                                  int descriptor, int *exit_code);
 /* Kills process 1, and waits until it and with it all in its PID namespace are gone. */
 void supervise_kill(pid_t process, int descriptor);
 

@@ -23,7 +23,7 @@ function sandbox.start(options) end
 ---@class Sandbox a to-be-closed value as well
 local Sandbox = {}
 
---- {protocol=1, accounting="cgroup"|"container"|"rlimit", python="3.11.2"} as the runner said it.
+--- {protocol=1, accounting="cgroup"|"container"|"rlimit"} as the runner said it.
 ---@return table
 function Sandbox:info() end
 
@@ -35,7 +35,7 @@ function Sandbox:info() end
 ---@return true|nil, string|nil, string|nil
 function Sandbox:submit(submission) end
 
---- Runs the program once. An error (nil, message, code) means that the sandbox itself failed ("sandbox", "protocol", "environment"): ours, never the student's.
+--- Runs the program once. limits default to those of submit, and are at most those. An error (nil, message, code) means that the sandbox itself failed ("sandbox", "protocol", "environment"): ours, never the student's.
 ---@async
 ---@param case {number:integer, arguments:string[], stdin:string|nil, limits:SandboxLimits|nil}
 ---@return SandboxResult|nil, string|nil, string|nil

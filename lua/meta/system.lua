@@ -22,7 +22,7 @@ function system.executable() end
 --- Absolute path of the folder that holds the Lua modules.
 ---@return string
 function system.lua_directory() end
---- The program's version, "2.0.0".
+--- The program's version, "0.1.0".
 ---@return string
 function system.version() end
 return system

@@ -89,7 +89,7 @@ end
 ---@param request Request what the message asks for
 ---@param lease {lost:boolean} of the message; once lost, nothing more is published
 ---@param is_last boolean when this fails, it isn't tried again
----@return {kind:"done"|"dead"|"retry"|"lost", reason:string|nil, class:string|nil}
+---@return {kind:"done"|"dead"|"retry"|"lost", reason:string|nil, class:string|nil, subid:string, mode:string} outcome
 function grading.grade(parts, request, lease, is_last)
   local job = {
     location = request.location, mode = request.mode, regrade = request.regrade,
@@ -99,6 +99,7 @@ function grading.grade(parts, request, lease, is_last)
   }
   local done, message, code = guarded(job, lease, function() return run_steps(job, parts) end)
   local outcome = done and { kind = "done" } or fail(job, lease, is_last, message, code)
+  outcome.subid, outcome.mode, outcome.assignment = job.location.subid, job.mode, job.location.base
   thoroughly("sandbox", function() return pipeline.close(job) end)
   if job.folder then thoroughly("job directory", function() return job.folder:remove() end) end
   return outcome

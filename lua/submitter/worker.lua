@@ -80,7 +80,10 @@ end
 
 -- The queue's answer to what was decided; when it can't take it, the message comes again by itself.
 function Worker:settle(message, outcome)
-  local fields = { id = message.id, reason = outcome.reason, class = outcome.class, failures = message.failures }
+  local fields = {
+    id = message.id, reason = outcome.reason, class = outcome.class, failures = message.failures,
+    subid = outcome.subid, mode = outcome.mode, assignment = outcome.assignment,
+  }
   local done, problem, code
   if outcome.kind == "lost" then
     host.log.warn("lease_lost", fields)
@@ -211,6 +214,23 @@ function Worker:stop()
   if self.waits_for_messages then self.poller:cancel("the worker stops") end
 end
 
+function Worker:work(once)
+  -- Where nothing can be graded, messages are better left in the queue than taken and failed.
+  local warm, message, code = self.runner:warm(self.configuration.slots)
+  if not warm then return nil, message, code end
+  local description = self.runner:describe()
+  host.log.info("worker_started", {
+    slots = self.configuration.slots, once = once, runner = description.kind, python = description.version,
+  })
+  local returned, problem = xpcall(once and self.serve_once or self.serve, debug.traceback, self)
+  -- When messages came at the moment of `stop`, its cancellation is delivered at the next wait: let it be this one.
+  pcall(host.clock.sleep_ms, 1)
+  while self.in_flight > 0 do self:wait_for_change() end
+  if not returned then return nil, "the worker failed: " .. problem, "internal" end
+  host.log.info("worker_stopped", {})
+  return true
+end
+
 --- Grades what comes, until SIGTERM, SIGINT or `stop`; with `once`, until the queue holds no message, visible or not.
 --- What is in flight is always finished.
 ---@async
@@ -219,7 +239,7 @@ end
 ---@return string|nil message
 ---@return string|nil code
 function Worker:run(options)
-  local once = options and options.once or false
+  self.poller = host.task.current()
   local handles = {}
   for _, signal in ipairs { "TERM", "INT" } do
     handles[#handles + 1] = host.task.on_signal(signal, function(name)
@@ -227,17 +247,10 @@ function Worker:run(options)
       self:stop()
     end)
   end
-  self.poller = host.task.current()
-  local description = self.runner:describe()
-  host.log.info("worker_started", {
-    slots = self.configuration.slots, once = once, runner = description.kind, python = description.version,
-  })
-  local returned, problem = xpcall(once and self.serve_once or self.serve, debug.traceback, self)
-  while self.in_flight > 0 do self:wait_for_change() end
+  local done, message, code = self:work(options and options.once or false)
+  self.runner:close()
   for _, handle in ipairs(handles) do handle:close() end
-  if not returned then return nil, "the worker failed: " .. problem, "internal" end
-  host.log.info("worker_stopped", {})
-  return true
+  return done, message, code
 end
 
 return worker

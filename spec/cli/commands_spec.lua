@@ -87,6 +87,25 @@ describe("the command line", function()
     end)
   end)
 
+  it("submit shows why nothing could be graded", function()
+    install_cases()
+    folder:write("var/bucket/m.soltys/labs/sum/grading/test.out", "6\n")
+    local worker = host.child.start {
+      program = host.system.executable(), arguments = { "serve" },
+      environment = { SUBMITTER_VAR = folder.var, PATH = "/usr/bin:/bin" },
+    }
+    local shown = submit("right.py", "--wait", "--timeout", "30s")
+    local csv = submit("right.py", "--wait", "--timeout", "30s", "--format", "csv")
+    worker:kill "TERM"
+    worker:wait()
+    assert.equal(1, shown.exit_code, shown.stderr)
+    assert.truthy(shown.stdout:find("IE: ", 1, true))
+    assert.truthy(shown.stdout:find("12", 1, true))
+    assert.equal(1, csv.exit_code, csv.stderr)
+    assert.equal("", csv.stdout)
+    assert.truthy(csv.stderr:find("IE: ", 1, true))
+  end)
+
   describe("notify", function()
     local document_key = ("a/e/s/%s/%s.json"):format(token, token)
 

@@ -8,6 +8,17 @@ function Runner:describe() -- luacheck: ignore self
   return { kind = "fake", language = "lua", version = "5.4", accounting = "none" }
 end
 
+function Runner:warm(count)
+  self.warmed = count
+  local message, code = self.fail_warm()
+  if message then return nil, message, code end
+  return true
+end
+
+function Runner:close()
+  self.closed = true
+end
+
 function Runner:start(limits)
   self.started = self.started + 1
   self.limits = limits
@@ -81,6 +92,7 @@ return {
     for name, program in pairs(more or {}) do known[name] = program end
     return setmetatable({
       programs = known, started = 0, open = 0, cases = 0, submitted = {}, fail_start = function() end,
+      fail_warm = function() end,
     }, Runner)
   end,
 }

@@ -162,16 +162,25 @@ describe("the directory queue", function()
     end)
 
     it("that was cancelled leaves a message that can be deleted", function()
-      assert(queue:send("x"))
-      local message = receive_one()
-      local lease = host.task.spawn("lease", function()
-        queue:extend(message, 20000)
-        host.clock.sleep_ms(10000)
-      end)
-      host.clock.sleep_ms(0)
-      lease:cancel()
-      assert.is_true(queue:delete(message))
-      assert.are.equal("0 0 0", depth())
+      for _, is_done in ipairs { true, false } do
+        assert(queue:send("x"))
+        local message = receive_one()
+        local reached
+        queue.directory = support.disguise(root, { rename = function(directory, ...)
+          local moved = not is_done or directory:rename(...)
+          reached = true
+          host.clock.sleep_ms(10000)
+          return moved
+        end })
+        local lease = host.task.spawn("lease", function() queue:extend(message, 20000) end)
+        support.eventually("the extend is under way", function() return reached end)
+        lease:cancel()
+        assert.are.equal("cancelled", select(3, lease:join()))
+        queue.directory = root
+        assert.is_true(queue:extend(message, 10000))
+        assert.is_true(queue:delete(message))
+        assert.are.equal("0 0 0", depth())
+      end
     end)
 
     it("may be overtaken by a delete at any moment", function()
@@ -396,11 +405,9 @@ describe("the directory queue", function()
       assert(queue:send("held", { delay_ms = 60000 }))
       queue:receive { wait_ms = 20 }
       local listings = 0
-      queue.directory = setmetatable({}, { __index = function(_, name)
-        return function(_, ...)
-          listings = listings + (name == "list" and 1 or 0)
-          return root[name](root, ...)
-        end
+      queue.directory = support.disguise(root, { list = function(directory, path)
+        listings = listings + 1
+        return directory:list(path)
       end })
       local before_us = host.clock.cpu_us()
       assert.are.same({}, queue:receive { wait_ms = 800 })
@@ -438,12 +445,8 @@ describe("the directory queue", function()
     end)
 
     it("falls back to looking every second where nothing can be watched", function()
-      local blind = setmetatable({ watch = function() return nil, "no space left on device", "ENOSPC" end }, {
-        __index = function(_, name)
-          return function(_, ...)
-            return root[name](root, ...)
-          end
-        end,
+      local blind = support.disguise(root, {
+        watch = function() return nil, "no space left on device", "ENOSPC" end,
       })
       local other = open_other { directory = blind }
       local sender = host.task.spawn("sender", function()
@@ -478,13 +481,9 @@ describe("the directory queue", function()
 
   describe("a cancelled receive", function()
     local function slow_directory(name, hook)
-      return setmetatable({}, { __index = function(_, method)
-        return function(_, ...)
-          if method == name then
-            hook(...)
-          end
-          return root[method](root, ...)
-        end
+      return support.disguise(root, { [name] = function(directory, ...)
+        hook(...)
+        return directory[name](directory, ...)
       end })
     end
 
@@ -531,16 +530,50 @@ describe("the directory queue", function()
     end)
   end)
 
+  it("doesn't look empty while a message is given back", function()
+    assert(queue:send("x"))
+    receive_one()
+    local held = names("held")[1]
+    queue.directory = support.disguise(root, { list = function(directory, folder)
+      if folder == "held" then
+        assert(root:rename("held/" .. held, "ready/" .. held:match("^%d+%-(.+)%.%x+$")))
+      end
+      return directory:list(folder)
+    end })
+    assert.are.equal("1 0 0", depth())
+  end)
+
+  it("says when it can't give back what is expired or was just taken", function()
+    assert(queue:send("x"))
+    assert(queue:send("y"))
+    local function denied(directory, from, to)
+      if from:find("^held/") then
+        return nil, "permission denied", "EACCES"
+      end
+      return directory:rename(from, to)
+    end
+    local other = open_other { directory = support.disguise(root, {
+      rename = denied,
+      read = function() error("out of memory") end,
+    }) }
+    local logged = support.logged(function()
+      assert.has_error(function() other:receive { visibility_ms = 0 } end)
+    end)
+    assert.are.equal("queue_give_back_failed", logged[1].event)
+    host.clock.sleep_ms(2)
+    other = open_other { directory = support.disguise(root, { rename = denied }) }
+    local messages, message, code = other:receive()
+    assert.is_nil(messages)
+    assert.are.equal("unavailable", code)
+    assert.matches("permission denied", message)
+    assert.are.equal(2, #queue:receive { max = 5 })
+  end)
+
   it("says unavailable when the spool can't be used, and works on afterwards", function()
     assert(queue:send("x"))
-    local broken = setmetatable({ rename = function() return nil, "read-only file system", "EROFS" end }, {
-      __index = function(_, name)
-        return function(_, ...)
-          return root[name](root, ...)
-        end
-      end,
-    })
-    local other = open_other { directory = broken }
+    local other = open_other { directory = support.disguise(root, {
+      rename = function() return nil, "read-only file system", "EROFS" end,
+    }) }
     local messages, message, code = other:receive()
     assert.is_nil(messages)
     assert.are.equal("unavailable", code)
@@ -554,11 +587,9 @@ describe("the directory queue", function()
       assert(root:write(name, tostring(index)))
     end
     local listings = 0
-    queue.directory = setmetatable({}, { __index = function(_, name)
-      return function(_, ...)
-        listings = listings + (name == "list" and 1 or 0)
-        return root[name](root, ...)
-      end
+    queue.directory = support.disguise(root, { list = function(directory, path)
+      listings = listings + 1
+      return directory:list(path)
     end })
     for index = 1, 3000 do
       local message = receive_one()
@@ -576,7 +607,10 @@ describe("the directory queue", function()
     assert.has_error(function() queue:send("x", { delay = 5 }) end)
     assert.has_error(function() queue:send(5) end)
     assert.has_error(function() queue:send("x", { delay_ms = 1.5 }) end)
+    assert.has_error(function() queue:send("x", { delay_ms = 12 * 3600 * 1000 + 1 }) end)
     assert.has_error(function() queue_module.open {} end)
+    assert.has_error(function() queue_module.open { directory = root, visibility = 5 } end)
+    assert.has_error(function() queue_module.open { directory = root, visibility_ms = -5 } end)
     assert(queue:send("x"))
     local message = receive_one()
     assert.has_error(function() queue:dead_letter(message, "reason") end)

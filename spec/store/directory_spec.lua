@@ -202,6 +202,48 @@ describe("the directory bucket", function()
     assert.has_error(function() store:put("a", "1", { if_match = "x", if_none_match = true }) end)
     assert.has_error(function() store:get("a", { limit = 5 }) end)
     assert.has_error(function() store_module.open {} end)
+    assert.has_error(function() store_module.open { directory = bucket } end)
+    assert.has_error(function() store_module.open { locks = locks } end)
+  end)
+
+  it("tells what may pass from what will not", function()
+    assert(store:put("a", "1"))
+    local code
+    local function failing()
+      return nil, "the system's words", code
+    end
+    local expected = { EIO = "unavailable", EACCES = "unavailable", EMFILE = "unavailable",
+      ENAMETOOLONG = "invalid_key" }
+    local function with(methods)
+      store.directory = support.disguise(bucket, methods)
+    end
+    for one, result in pairs(expected) do
+      code = one
+      with { stat = failing }
+      fails(result, store:get("a"))
+      fails(result, store:head("a"))
+      fails(result, store:delete("a"))
+      with { read = failing }
+      fails(result, store:get("a"))
+      fails(result, store:put("a", "2", { if_match = "x" }))
+      with { replace = failing }
+      fails(result, store:put("a", "2"))
+    end
+    code = "EIO"
+    with { remove = failing }
+    assert.matches("system's words", fails("unavailable", store:delete("a")))
+    with { list = failing }
+    fails("unavailable", store:list(""))
+    with { stat = failing }
+    fails("unavailable", store:list(""))
+    -- What went away between two looks is gone, and that is all.
+    code = "ENOENT"
+    with { stat = failing }
+    assert.are.same({}, store:list(""))
+    with { remove = failing }
+    assert.is_true(store:delete("a"))
+    with { read = failing }
+    fails("not_found", store:get("a"))
   end)
 
   describe("list", function()
@@ -252,13 +294,12 @@ describe("the directory bucket", function()
 
     it("walks the prefix's folder only", function()
       local walked = {}
-      store.directory = setmetatable({
+      store.directory = support.disguise(bucket, {
         list = function(_, path)
           walked[#walked + 1] = path
           return bucket:list(path)
         end,
-        stat = function(_, path) return bucket:stat(path) end,
-      }, { __index = bucket })
+      })
       keys("a/b/gra")
       assert.are.same({ "a/b", "a/b/grading" }, walked)
     end)

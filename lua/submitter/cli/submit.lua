@@ -143,7 +143,10 @@ local function show(services, handed, report, kind, format)
     local table_text, message = services.store:get(handed.names.out)
     if not table_text then return nil, message, "environment" end
     io.stdout:write(table_text)
-  elseif format ~= "csv" then
+  elseif format == "csv" then
+    -- An error has no table; whoever reads standard output as CSV must get nothing.
+    io.stderr:write(result.summary(report), "\n")
+  else
     result.print(report)
   end
   return report.verdict == "AC" and 0 or 1

@@ -20,8 +20,9 @@ end
 
 local function keep_copies(job, found)
   if not job.folder then return true end
+  local options = { mode = PRIVATE_MODE, parents = found.input_text == nil }
   for name, text in pairs(files_of(job, found)) do
-    local written, message = job.folder.directory:write(name, text, { mode = PRIVATE_MODE, parents = true })
+    local written, message = job.folder.directory:write(name, text, options)
     if not written then
       return nil, ("can't write %s into the job directory: %s"):format(name, message), "unavailable"
     end

@@ -1,4 +1,7 @@
---- The runner that is built in: `submitter-sandbox` around `submitter-runner`, on this machine.
+--- The runner that is built in: `submitter-sandbox` around `submitter-runner`, on this machine. Walls take longer to
+--- build than a small program takes to run, and they can stand before a submission is known; so a worker keeps some
+--- ready (`warm`), built for the largest limits that the operator allows. What a submission may use is said when it
+--- is handed over.
 local host = require "submitter.host"
 local python = require "submitter.python"
 
@@ -23,7 +26,7 @@ function sandbox_runner.open(configuration)
   if not interpreter then return nil, version, code end
   return setmetatable({
     interpreter = interpreter, version = version, accounting = configuration.accounting,
-    cgroup_parent = configuration.cgroup_parent,
+    cgroup_parent = configuration.cgroup_parent, ceilings = configuration.policy.limits, wanted = 0, ready = {},
   }, Runner)
 end
 
@@ -33,18 +36,74 @@ function Runner:describe()
   return { kind = "sandbox", language = "python", version = self.version, accounting = self.accounting }
 end
 
---- Builds the walls and starts what runs within them.
+local function build(self, limits)
+  return host.sandbox.start {
+    limits = limits, interpreter = self.interpreter, accounting = self.accounting, cgroup_parent = self.cgroup_parent,
+  }
+end
+
+local function fill(self)
+  while #self.ready < self.wanted do
+    self.ready[#self.ready + 1] = host.task.spawn("sandbox made ready", build, self, self.ceilings)
+  end
+end
+
+--- Keeps so many sandboxes ready from now on, and says whether this machine can build any. Those that can't be built
+--- later are simply not there: whoever needs one then builds it himself and is told why he can't.
+---@async
+---@param count integer
+---@return true|nil
+---@return string|nil message
+---@return string|nil code
+function Runner:warm(count)
+  self.wanted = count
+  fill(self)
+  local ended, sandbox, message, code = self.ready[1]:join()
+  if not ended then return nil, "the sandbox didn't start: " .. tostring(sandbox), "sandbox" end
+  if not sandbox then return nil, message, code end
+  return true
+end
+
+-- The next that was made ready, or nil.
+local function take(self)
+  while #self.ready > 0 do
+    local building = table.remove(self.ready, 1)
+    local waited, ended, sandbox = pcall(building.join, building)
+    if not waited then
+      -- Cancelled while it waits: the sandbox is still somebody's.
+      table.insert(self.ready, 1, building)
+      error(ended, 0)
+    end
+    if ended and sandbox then return sandbox end
+  end
+end
+
+--- A sandbox with nothing in it yet.
 ---@async
 ---@param limits SandboxLimits the largest that a case of it will have
 ---@return SandboxSession|nil
 ---@return string|nil message
 ---@return string|nil code
 function Runner:start(limits)
-  local sandbox, message, code = host.sandbox.start {
-    limits = limits, interpreter = self.interpreter, accounting = self.accounting, cgroup_parent = self.cgroup_parent,
-  }
-  if not sandbox then return nil, message, code end
-  return setmetatable({ runner = self, sandbox = sandbox }, Session)
+  local sandbox = take(self)
+  local was_ready = sandbox ~= nil
+  if not sandbox then
+    local message, code
+    sandbox, message, code = build(self, limits)
+    if not sandbox then return nil, message, code end
+  end
+  return setmetatable({ runner = self, sandbox = sandbox, limits = limits, was_ready = was_ready }, Session)
+end
+
+--- Ends those that stand ready, and keeps none from now on.
+---@async
+function Runner:close()
+  self.wanted = 0
+  while true do
+    local sandbox = take(self)
+    if not sandbox then return end
+    sandbox:close()
+  end
 end
 
 --- As `Runner:describe`, as the sandbox itself said it.
@@ -56,16 +115,30 @@ function Session:describe()
   return described
 end
 
---- Hands the program over, once.
+local function hand_over(self, program)
+  return self.sandbox:submit {
+    files = { { name = program.name, data = program.source } }, program = program.name, limits = program.limits,
+  }
+end
+
+--- Hands the program over, once. A sandbox that stood ready for long may have died since; then another takes its
+--- place.
 ---@async
 ---@param program {name:string, source:string, limits:SandboxLimits}
 ---@return true|nil
 ---@return string|nil message
 ---@return string|nil code
 function Session:submit(program)
-  return self.sandbox:submit {
-    files = { { name = program.name, data = program.source } }, program = program.name, limits = program.limits,
-  }
+  self.case_limits = program.limits
+  local done, message, code = hand_over(self, program)
+  if done or not self.was_ready then return done, message, code end
+  self.sandbox:close()
+  self.was_ready = false
+  local sandbox
+  sandbox, message, code = build(self.runner, self.limits)
+  if not sandbox then return nil, message, code end
+  self.sandbox = sandbox
+  return hand_over(self, program)
 end
 
 --- Runs the program once.
@@ -75,7 +148,9 @@ end
 ---@return string|nil message
 ---@return string|nil code
 function Session:case(case)
-  return self.sandbox:case(case)
+  return self.sandbox:case {
+    number = case.number, arguments = case.arguments, stdin = case.stdin, limits = self.case_limits,
+  }
 end
 
 --- Ends all of it and waits until it is gone. May be called again.
@@ -84,7 +159,13 @@ end
 ---@return string|nil message
 ---@return string|nil code
 function Session:close()
-  return self.sandbox:close()
+  local closed, message, code = self.sandbox:close()
+  -- Only now, so that building doesn't take the processor from a program that is being measured.
+  if not self.closed then
+    self.closed = true
+    fill(self.runner)
+  end
+  return closed, message, code
 end
 
 return sandbox_runner

@@ -1,0 +1,154 @@
+local grading = require "submitter.grading"
+local host = require "submitter.host"
+local key = require "submitter.key"
+local support = require "spec.support"
+
+local fake = require "spec.fake.grading"
+
+local location = assert(key.parse_document(fake.prefix .. ".json"))
+local request = { key = fake.prefix .. ".json", mode = "test", location = location }
+
+describe("grading", function()
+  local parts, lease
+
+  setup(function() host.log.configure { level = "error" } end)
+  teardown(function() host.log.configure { level = "info" } end)
+  before_each(function() parts, lease = fake.parts(), { lost = false } end)
+  after_each(function()
+    assert.are.equal(0, parts.runner.open)
+    assert.are.equal(0, parts.jobs.open)
+  end)
+
+  local function outcome_of(is_last)
+    local outcome
+    local lines = support.logged(function() outcome = grading.grade(parts, request, lease, is_last or false) end)
+    return outcome, lines
+  end
+
+  it("says what became of a submission, and which", function()
+    assert.are.same({ kind = "done", subid = fake.subid, mode = "test", assignment = fake.base }, (outcome_of()))
+  end)
+
+  for class, row in pairs {
+    rejected = { "dead", "dead", ".result.json" },
+    missing = { "retry", "dead", ".result.json" },
+    instructor = { "dead", "dead", ".error.json" },
+    policy = { "dead", "dead", ".error.json" },
+    not_found = { "retry", "dead", ".error.json" },
+    unavailable = { "retry", "dead", ".error.json" },
+    sandbox = { "retry", "dead", ".error.json" },
+    environment = { "retry", "dead", ".error.json" },
+    conflict = { "retry", "dead", ".error.json" },
+  } do
+    it("knows whose fault it is: " .. class, function()
+      parts.steps = { function() return nil, "the reason", class end }
+      local outcome = outcome_of(false)
+      assert.are.same({ row[1], "the reason", class }, { outcome.kind, outcome.reason, outcome.class })
+      assert.are.equal(row[1] == "dead", parts.store.objects[fake.prefix .. row[3]] ~= nil)
+      outcome = outcome_of(true)
+      assert.are.same({ row[2], "the reason", class }, { outcome.kind, outcome.reason, outcome.class })
+      assert.are.equal("the reason", fake.published(parts, fake.prefix .. row[3]).reason)
+      local other = row[3] == ".error.json" and ".result.json" or ".error.json"
+      assert.is_nil(parts.store.objects[fake.prefix .. other])
+    end)
+  end
+
+  it("takes a Lua error for a failure of ours", function()
+    parts.steps = { function() error("a bug") end }
+    local outcome, lines = outcome_of()
+    assert.are.same({ "retry", "internal" }, { outcome.kind, outcome.class })
+    assert.matches("a bug", outcome.reason, 1, true)
+    assert.is_nil(outcome.reason:find("\n", 1, true))
+    assert.matches("stack traceback", lines[1].fields.traceback, 1, true)
+  end)
+
+  it("publishes nothing once the lease is lost", function()
+    parts.steps = { function()
+      lease.lost = true
+      error("cancelled: somebody else has it", 0)
+    end }
+    local outcome, lines = outcome_of(true)
+    assert.are.equal("lost", outcome.kind)
+    assert.are.same({}, lines)
+    assert.are.same({}, parts.store:asked "put")
+  end)
+
+  it("can't begin without a job directory", function()
+    parts.jobs.make = function() return nil, "no space left", "environment" end
+    local outcome = outcome_of()
+    assert.are.same({ "retry", "unavailable" }, { outcome.kind, outcome.class })
+    assert.matches("no space left", outcome.reason, 1, true)
+  end)
+
+  it("cleans up even where it is cancelled while cleaning up", function()
+    local make = parts.jobs.make
+    function parts.jobs:make(subid)
+      local folder = make(self, subid)
+      local remove, asked = folder.remove, 0
+      folder.remove = function()
+        asked = asked + 1
+        if asked == 1 then error("cancelled: too late", 0) end
+        return remove()
+      end
+      return folder
+    end
+    local outcome, lines = outcome_of()
+    assert.are.equal("done", outcome.kind)
+    assert.are.same({}, lines)
+  end)
+
+  it("says so where it can't clean up", function()
+    local make = parts.jobs.make
+    function parts.jobs:make(subid)
+      local folder = make(self, subid)
+      local remove = folder.remove
+      folder.remove = function()
+        remove()
+        return nil, "read-only file system", "EROFS"
+      end
+      return folder
+    end
+    local outcome, lines = outcome_of()
+    assert.are.equal("done", outcome.kind)
+    assert.are.equal("cleanup_failed", lines[1].event)
+    assert.are.equal("read-only file system", lines[1].fields.reason)
+  end)
+end)
+
+describe("large inputs", function()
+  setup(function() host.log.configure { level = "error" } end)
+  teardown(function() host.log.configure { level = "info" } end)
+
+  local function grade(files, program, policies)
+    local parts = fake.parts "program"
+    parts.runner.programs.program = program
+    for name, text in pairs(files) do parts.store.objects[fake.base .. "/grading/" .. name] = text end
+    parts.policy_directory = fake.policies(policies or {})
+    local outcome = grading.grade(parts, request, { lost = false }, false)
+    return outcome, fake.published(parts, fake.prefix .. ".result.json"), parts
+  end
+
+  it("of twenty thousand cases are graded in a few seconds", function()
+    local before_us = host.clock.cpu_us()
+    local outcome, result = grade({ ["test.in"] = ("1 2\n"):rep(20000), ["test.out"] = ("3\n"):rep(20000) },
+      function(arguments) return arguments[1] + arguments[2] .. "\n" end)
+    assert.are.equal("done", outcome.kind)
+    assert.are.same({ "AC", 20000, 20000 }, { result.verdict, result.passed, result.total })
+    assert.is_true(host.clock.cpu_us() - before_us < 10000000)
+  end)
+
+  it("of one line of ten megabytes need standard input, and it is said", function()
+    local line = ("x"):rep(10 << 20)
+    local files = { ["test.in"] = line .. "\n", ["test.out"] = "10485760\n" }
+    local outcome = grade(files, function() return "" end)
+    assert.are.equal("instructor", outcome.class)
+    assert.matches('case 1: an argument of 10485760 bytes', outcome.reason, 1, true)
+    local result
+    outcome, result = grade(files, function(_, stdin) return #stdin - 1 .. "\n" end, {
+      ["default.lua"] = 'return { input = "stdin" }',
+    })
+    assert.are.equal("done", outcome.kind)
+    assert.are.equal("AC", result.verdict)
+    assert.are.equal(10 << 20, #result.cases[1].input)
+  end)
+end)
