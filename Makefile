@@ -97,3 +97,125 @@ $(BUILD)/submitter-runner: $(call objects,$(RUNNER_SOURCES))
 	@$(CC) $(if $(SANITIZE),$(LDFLAGS_ALL),$(LDFLAGS) -static) -o $@ $^
 
 -include $(wildcard $(BUILD)/obj/*.d $(BUILD)/obj/*/*.d)
+
+# ---- tests ----------------------------------------------------------------------------------------------------------
+
+# All that isn't a main, in one archive: a test takes what it needs.
+TESTED_SOURCES := $(filter-out %/main.c,$(SANDBOX_SOURCES) $(wildcard csrc/protocol/*.c csrc/base/*.c)) csrc/io/text.c
+TEST_PROGRAMS  := $(patsubst csrc/test/%.c,$(BUILD)/test/%,$(wildcard csrc/test/test_*.c))
+
+$(BUILD)/obj/tested.a: $(call objects,$(TESTED_SOURCES))
+	@rm -f $@ && ar rcs $@ $^
+
+$(BUILD)/test/%: $(BUILD)/obj/test/%.o $(BUILD)/obj/test/driver.o $(BUILD)/obj/tested.a
+	@mkdir -p $(@D)
+	@echo "  link    $@"
+	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $$(pkg-config --libs libseccomp)
+
+.SECONDARY: $(patsubst csrc/%.c,$(BUILD)/obj/%.o,$(wildcard csrc/test/*.c))
+
+RUN   := $(BUILD)/submitter run
+SUITE := SUBMITTER_BUILD=$(BUILD) spec/suites.sh $(BUILD)/logs
+C_SUITES := $(foreach program,$(TEST_PROGRAMS),'$(notdir $(program)): $(program)')
+
+.PHONY: test
+test: packages-test programs $(TEST_PROGRAMS)
+	@$(SUITE) $(C_SUITES) \
+	    'specs: $(RUN) spec/run.lua' \
+	    'attacks: $(RUN) spec/sandbox/run.lua' \
+	    'crowd: $(RUN) spec/integration/crowd.lua 60' \
+	    'bad-input: $(RUN) spec/integration/bad_input.lua' \
+	    'kill: $(RUN) spec/integration/kill.lua 5 24'
+
+# What takes longer: a class of 200 with two workers, twenty kills, the other compiler, the installed tree.
+.PHONY: test-peers
+test-peers: packages-lint programs
+	@$(SUITE) 'crowd-200: $(RUN) spec/integration/crowd.lua 200' \
+	    'kill-20: $(RUN) spec/integration/kill.lua 20 60' \
+	    'installed: spec/integration/installed.sh $(BUILD)' \
+	    'clang: $(MAKE) BUILD=$(BUILD)/clang CC=clang programs && echo "1 passed, 0 failed"'
+
+# The specs and C tests under AddressSanitizer and UndefinedBehaviorSanitizer.
+.PHONY: sanitize sanitize-run
+sanitize: packages-test
+	@$(MAKE) BUILD=$(BUILD)/sanitize SANITIZE=1 sanitize-run
+sanitize-run: programs $(TEST_PROGRAMS)
+	@ASAN_OPTIONS=detect_leaks=1:abort_on_error=1 UBSAN_OPTIONS=print_stacktrace=1 $(SUITE) \
+	    $(C_SUITES) 'specs: $(RUN) spec/run.lua'
+
+# Twenty faults, one at a time: each must turn a test red.
+.PHONY: faults
+faults: packages-test programs
+	spec/faults.sh $(BUILD)
+
+FUZZ_SECONDS ?= 20
+FUZZERS := $(patsubst csrc/test/%.c,$(BUILD)/fuzz/%,$(wildcard csrc/test/fuzz_*.c))
+
+$(BUILD)/fuzz/%: csrc/test/%.c $(TESTED_SOURCES)
+	@mkdir -p $(@D)
+	@echo "  fuzzer  $@"
+	@clang -std=gnu11 -D_GNU_SOURCE -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+	    $$(pkg-config --cflags libseccomp) -o $@ $< $(TESTED_SOURCES) $$(pkg-config --libs libseccomp)
+
+.PHONY: fuzz
+fuzz:
+	$(call need,$(PACKAGES_BUILD) clang libclang-rt-14-dev)
+	@$(MAKE) $(FUZZERS)
+	@for fuzzer in $(FUZZERS); do \
+	    corpus=spec/regress/$$(basename $$fuzzer); new=$(BUILD)/fuzz/corpus/$$(basename $$fuzzer); mkdir -p $$new; \
+	    echo "== $$fuzzer"; \
+	    $$fuzzer -max_total_time=$(FUZZ_SECONDS) -timeout=10 -print_final_stats=1 -artifact_prefix=$$new- \
+	        $$new $$([ -d $$corpus ] && echo $$corpus) 2>&1 | tail -n 12 || exit 1; \
+	done
+
+.PHONY: demo
+demo: packages-build programs
+	@$(RUN) spec/demo.lua
+
+.PHONY: bench
+bench: packages-build programs
+	@$(RUN) spec/bench/bench.lua
+
+# ---- order ----------------------------------------------------------------------------------------------------------
+
+C_FILES := $(wildcard csrc/*.c csrc/*/*.c csrc/*/*.h)
+
+.PHONY: lint
+lint: packages-lint
+	@$(SUITE) 'format: clang-format --dry-run -Werror $(C_FILES) && echo "1 passed, 0 failed"' \
+	    'luacheck: luacheck -q --no-color lua spec rockspec/*.rockspec && echo "1 passed, 0 failed"' \
+	    'shellcheck: shellcheck .ci/run spec/*.sh spec/*/*.sh && echo "1 passed, 0 failed"' \
+	    'layers: lua5.4 spec/layers.lua' \
+	    'cppcheck: cppcheck -q --error-exitcode=1 --std=c11 --inline-suppr --enable=warning,portability \
+	        --suppress=missingInclude -DSUBMITTER_VERSION=\"x\" -D__x86_64__ -D__linux__ csrc && echo "1 passed, 0 failed"' \
+	    'clang-tidy: clang-tidy --quiet --warnings-as-errors=* $(wildcard csrc/*.c csrc/[!t]*/*.c) -- -std=gnu11 -D_GNU_SOURCE \
+	        -DSUBMITTER_VERSION=\"x\" $$(pkg-config --cflags $(HOST_PACKAGES) libseccomp) && echo "1 passed, 0 failed"'
+
+.PHONY: format
+format:
+	clang-format -i $(C_FILES)
+
+.PHONY: install
+install: programs
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/submitter
+	install -m 0755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
+	cp -R lua $(DESTDIR)$(PREFIX)/share/submitter/
+
+.PHONY: clean
+clean:
+	rm -rf $(BUILD)
+
+.PHONY: help
+help:
+	@echo "make             build the programs into $(BUILD)/"
+	@echo "make demo        grade the fixtures on the embedded default and show the reports"
+	@echo "make test        C tests, specs, attack suite, embedded integration"
+	@echo "make test-peers  what takes longer or needs more: 200 submissions, 20 kills, the other compiler, installation"
+	@echo "make lint        format, luacheck, shellcheck, cppcheck, clang-tidy, who may call whom"
+	@echo "make sanitize    C tests and specs under ASan and UBSan"
+	@echo "make fuzz        the parsers, FUZZ_SECONDS=$(FUZZ_SECONDS) each"
+	@echo "make faults      seeds twenty faults, each must turn a test red"
+	@echo "make bench       figures against a bare interpreter, in one run"
+	@echo "make install     PREFIX=$(PREFIX), DESTDIR"
+	@echo "make format      clang-format"
+	@echo "make clean       removes $(BUILD)/"

@@ -401,20 +401,35 @@ static void settle_value(lua_State *L) {
     }
 }
 
+/* nil, the message on top, "json". */
+static int push_broken(lua_State *L) {
+    lua_pushnil(L);
+    lua_insert(L, -2);
+    lua_pushliteral(L, "json");
+    return 3;
+}
+
 /* Upvalue 1: lua-cjson's decode. */
 static int decode(lua_State *L) {
     size_t length;
     const char *source = luaL_checklstring(L, 1, &length);
     lua_settop(L, 1);
+    const char *nul = memchr(source, '\0', length);
+    if (nul) { /* lua-cjson takes it for the end of the text */
+        lua_pushfstring(L, "there is a NUL byte at character %I", (lua_Integer)(nul - source) + 1);
+        return push_broken(L);
+    }
     struct buffer *marked = buffers_new(L);
     mark_text(source, length, marked);
     lua_pushvalue(L, lua_upvalueindex(1));
     buffers_push(L, marked);
     if (lua_pcall(L, 1, 1, 0) != LUA_OK) {
-        lua_pushnil(L);
-        lua_insert(L, -2);
-        lua_pushliteral(L, "json");
-        return 3;
+        /* Once more without marks: the position in the message is to be that in the text as it was given. */
+        lua_pushvalue(L, lua_upvalueindex(1));
+        lua_pushvalue(L, 1);
+        if (lua_pcall(L, 1, 1, 0) == LUA_OK)
+            lua_pop(L, 1);
+        return push_broken(L);
     }
     settle_value(L);
     return 1;

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <uv.h>
 
 static size_t work_count;
@@ -78,10 +79,19 @@ void timer_stop(struct timer *timer) {
         uv_close((uv_handle_t *)&timer->handle, on_timer_closed);
 }
 
+/* libuv doesn't know all errors of the system (ENOEXEC), and its words for such a one would be lost memory each time. */
+static bool libuv_knows(int number) {
+    char name[64];
+    uv_err_name_r(-number, name, sizeof name);
+    return strncmp(name, "Unknown", strlen("Unknown")) != 0;
+}
+
 const char *loop_error_name(int number) {
-    return uv_err_name(-number);
+    const char *name = libuv_knows(number) ? uv_err_name(-number) : strerrorname_np(number);
+    return name ? name : "EUNKNOWN";
 }
 
 const char *loop_error_text(int number) {
-    return uv_strerror(-number);
+    const char *text = libuv_knows(number) ? uv_strerror(-number) : strerrordesc_np(number);
+    return text ? text : "unknown error";
 }

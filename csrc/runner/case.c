@@ -49,6 +49,9 @@ static uint64_t now_us(void) {
 /* ---- output ---- */
 
 static bool keep(struct case_output *kept, const uint8_t *bytes, size_t length) {
+    if (length == 0) {
+        return true;
+    }
     if (length > kept->capacity - kept->length) {
         size_t capacity = kept->capacity ? kept->capacity : 4096;
         while (capacity < kept->length + length) {
@@ -328,7 +331,8 @@ static bool start(struct run *run, const struct protocol_case *test, struct laun
                   struct case_outcome *outcome, struct fault *fault) {
     struct case_room *room = run->room;
     int ends[2] = {-1, -1};
-    bool done = scrub_scratch(&room->scratch, test->limits.file_bytes, fault) &&
+    bool done = (launch_alive(&room->launcher) || launch_start(&room->launcher, room->walls, fault)) &&
+                scrub_scratch(&room->scratch, test->limits.file_bytes, fault) &&
                 leaf_begin(&room->leaf, &test->limits, fault) &&
                 scrub_numbers(room->walls, room->launcher.process, fault) &&
                 open_streams(run, outcome, ends, fault);
@@ -351,31 +355,47 @@ static bool start(struct run *run, const struct protocol_case *test, struct laun
     return done;
 }
 
+/* The launcher died of want of memory while it made the case's process: the limit is too small for a process
+   to begin at all. That is a verdict, not a failure of ours; the next case gets a new launcher. */
+static bool stillborn(struct run *run, struct protocol_result *result, struct fault *fault) {
+    if (!leaf_exhausted(&run->room->leaf) || launch_alive(&run->room->launcher)) {
+        return false;
+    }
+    if (!scrub_everything(&run->usage, fault)) {
+        return false;
+    }
+    run->ended_us = now_us();
+    tell_usage(run, result);
+    result->ending = PROTOCOL_ENDING_MEMORY;
+    return true;
+}
+
+/* Watches the case to its end. Whatever goes wrong meanwhile, it is ended and measured. */
+static bool follow(struct run *run, const char *interpreter, struct protocol_result *result,
+                   struct fault *fault) {
+    struct fault watching = {0}, executing = {0};
+    bool watched = watch(run, &watching);
+    bool done = finish(run, result, fault);
+    bool executed = launch_executed(&run->process, interpreter, &executing);
+    if (done && !(watched && executed)) {
+        *fault = watched ? executing : watching;
+        done = false;
+    }
+    return done;
+}
+
 bool case_run(struct case_room *room, const struct protocol_case *test, struct launch_block block,
               const char *interpreter, int input, struct case_outcome *outcome, struct fault *fault) {
     struct run run = {.room = room,
                       .limits = &test->limits,
                       .process = {.process = -1, .descriptor = -1, .status = -1},
                       .streams = {{.descriptor = -1}, {.descriptor = -1}}};
+    struct fault cleaning = {0};
     *outcome = (struct case_outcome){.result = {.case_number = test->number}};
     bool done = start(&run, test, block, input, outcome, fault);
     close_one(&block.descriptor);
-    if (done) {
-        struct fault watching = {0};
-        bool watched = watch(&run, &watching);
-        /* Whatever went wrong, the case is ended and cleaned up after. */
-        done = finish(&run, &outcome->result, fault);
-        if (done && !watched) {
-            *fault = watching;
-            done = false;
-        }
-        struct fault executing = {0};
-        if (!launch_executed(&run.process, interpreter, &executing) && done) {
-            *fault = executing;
-            done = false;
-        }
-    }
-    struct fault cleaning = {0};
+    done =
+        done ? follow(&run, interpreter, &outcome->result, fault) : stillborn(&run, &outcome->result, fault);
     if ((done || !fault->fatal) && !clean(room, test->limits.file_bytes, &cleaning)) {
         *fault = cleaning;
         done = false;
@@ -395,7 +415,7 @@ void case_outcome_end(struct case_outcome *outcome) {
     outcome->output = outcome->errors = (struct case_output){0};
 }
 
-bool case_prepare(struct case_room *room, struct walls *walls, const struct protocol_limits *most,
+bool case_prepare(struct case_room *room, const struct walls *walls, const struct protocol_limits *most,
                   struct fault *fault) {
     sigset_t child;
     sigemptyset(&child);
@@ -409,7 +429,6 @@ bool case_prepare(struct case_room *room, struct walls *walls, const struct prot
     if (!launch_start(&room->launcher, walls, fault)) {
         return false;
     }
-    walls_let_go(walls);
     room->signals = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
     room->null = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (room->signals < 0 || room->null < 0) {

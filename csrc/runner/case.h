@@ -31,7 +31,7 @@ struct case_outcome {
 };
 
 /* Makes everything that a case needs, before there is one: the launcher, the writable places. */
-bool case_prepare(struct case_room *room, struct walls *walls, const struct protocol_limits *most,
+bool case_prepare(struct case_room *room, const struct walls *walls, const struct protocol_limits *most,
                   struct fault *fault);
 /* Runs it. `input` is a sealed memory file, or -1 for none; the block is closed. False: a failure of ours;
    the outcome holds nothing then. Ends the whole runner when the host is gone. */

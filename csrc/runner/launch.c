@@ -18,6 +18,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* Where the case's process can fail before it executes; told to the runner through its status descriptor. */
@@ -85,7 +86,7 @@ static bool bound(__rlimit_resource_t resource, rlim_t soft, rlim_t hard) {
 
 /* A second net: of CPU time a second more than the limit, so that the runner's own measure comes first. */
 static bool bound_student(const struct order *order) {
-    const rlim_t mega = 1024 * 1024;
+    const rlim_t mega = UINT64_C(1) << 20;
     rlim_t cpu_s = (rlim_t)(order->cpu_ms + 999) / 1000 + 1;
     rlim_t memory = order->memory_bytes;
     return bound(RLIMIT_CPU, cpu_s, cpu_s + 1) && bound(RLIMIT_FSIZE, order->file_bytes, order->file_bytes) &&
@@ -276,6 +277,10 @@ static bool hear(struct launcher *launcher, struct answer *answer, struct fault 
 bool launch_start(struct launcher *launcher, const struct walls *walls, struct fault *fault) {
     int ends[2];
     struct answer ready;
+    if (launcher->process > 0) {
+        close(launcher->channel);
+        launcher->process = 0;
+    }
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) {
         return fault_fatal(fault, "launcher", "no channel to it: %s", strerror(errno));
     }
@@ -295,6 +300,10 @@ bool launch_start(struct launcher *launcher, const struct walls *walls, struct f
     launcher->process = (pid_t)process;
     launcher->channel = ends[0];
     return hear(launcher, &ready, fault);
+}
+
+bool launch_alive(const struct launcher *launcher) {
+    return waitpid(launcher->process, NULL, WNOHANG | __WALL) == 0;
 }
 
 /* Appends a string with its NUL; the room was counted before. */

@@ -43,8 +43,11 @@ struct launch_process {
     int status;     /* says why it could not execute the interpreter; at its end as soon as it did */
 };
 
-/* Starts the launcher, in the case's group if it is to be entered beforehand. */
+/* Starts the launcher, in the case's group if it is to be entered beforehand; in the place of one that died.
+ */
 bool launch_start(struct launcher *launcher, const struct walls *walls, struct fault *fault);
+/* Does it still run? When memory is short enough the kernel may take it for want of another victim. */
+bool launch_alive(const struct launcher *launcher);
 /* Packs what is to be executed. argv is the interpreter, the program, and the case's arguments. */
 bool launch_pack(struct launch_block *block, const char *interpreter, const char *directory,
                  const char *program, struct protocol_list arguments, struct protocol_list environment,

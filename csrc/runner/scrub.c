@@ -49,11 +49,11 @@ static bool kill_students(void) {
 /* Reaps until no child is left but the launcher, which a plain wait doesn't see: whoever loses its parent
    becomes process 1's child, so no child means no process. True when none is left, false when some are still
    on their way. */
-static bool reap(struct usage *usage) {
+static bool reap(struct usage *usage, int options) {
     struct rusage used;
     int status;
     for (;;) {
-        pid_t process = wait4(-1, &status, WNOHANG, &used);
+        pid_t process = wait4(-1, &status, WNOHANG | options, &used);
         if (process == 0) {
             return false;
         }
@@ -66,27 +66,40 @@ static bool reap(struct usage *usage) {
     }
 }
 
-bool scrub_processes(const struct leaf *leaf, struct usage *usage, struct fault *fault) {
+/* Large memories take time to be torn down; ten seconds is not one of these. */
+static bool end_all(struct usage *usage, bool (*kill_them)(void), int options, struct fault *fault) {
     sigset_t child;
     struct timespec pause = {.tv_nsec = 2000000};
     sigemptyset(&child);
     sigaddset(&child, SIGCHLD);
-    if (reap(usage)) {
-        return true;
-    }
-    leaf_kill(leaf);
-    /* Large memories take time to be torn down; ten seconds is not one of these. */
     for (int attempt = 0; attempt < 5000; attempt++) {
-        if (attempt % 50 == 0 && !kill_students()) {
-            return fault_fatal(fault, "scrub", "the student's processes can't be signalled: %s",
+        if (attempt % 50 == 0 && !kill_them()) {
+            return fault_fatal(fault, "scrub", "the last case's processes can't be signalled: %s",
                                strerror(errno));
         }
-        if (reap(usage)) {
+        if (reap(usage, options)) {
             return true;
         }
         sigtimedwait(&child, NULL, &pause);
     }
     return fault_fatal(fault, "scrub", "processes of the last case can't be ended");
+}
+
+bool scrub_processes(const struct leaf *leaf, struct usage *usage, struct fault *fault) {
+    if (reap(usage, 0)) {
+        return true;
+    }
+    leaf_kill(leaf);
+    return end_all(usage, kill_students, 0, fault);
+}
+
+/* Process 1 reaches all others, and is not reached itself. */
+static bool kill_everything(void) {
+    return kill(-1, SIGKILL) == 0 || errno == ESRCH;
+}
+
+bool scrub_everything(struct usage *usage, struct fault *fault) {
+    return end_all(usage, kill_everything, __WALL, fault);
 }
 
 /* ---- System V ---- */
@@ -98,9 +111,9 @@ union semaphore_argument {
 };
 
 bool scrub_ipc(struct fault *fault) {
-    struct shm_info shared;
-    struct seminfo semaphores;
-    struct msginfo queues;
+    struct shm_info shared = {0};
+    struct seminfo semaphores = {0};
+    struct msginfo queues = {0};
     union semaphore_argument argument = {.pointer = &semaphores};
     int last_shared = shmctl(0, SHM_INFO, (struct shmid_ds *)(void *)&shared);
     int last_semaphore = semctl(0, 0, SEM_INFO, argument);

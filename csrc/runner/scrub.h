@@ -18,6 +18,9 @@ struct scrub_scratch {
 /* Kills all that the student's user runs and reaps them, adding up what they used. Only the launcher is left
  * then. */
 bool scrub_processes(const struct leaf *leaf, struct usage *usage, struct fault *fault);
+/* The same for all processes there are, the launcher too: for when it died and what it was about to do is not
+ * known. */
+bool scrub_everything(struct usage *usage, struct fault *fault);
 /* Removes System V objects. The student's filter lets none be made; this stands behind it. */
 bool scrub_ipc(struct fault *fault);
 /* Gives /tmp and /dev/shm as new, for so many bytes: the same if nobody touched them, else fresh ones. */

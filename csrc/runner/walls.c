@@ -4,7 +4,6 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static const struct {
     const char *name;
@@ -82,11 +81,12 @@ bool walls_read(struct walls *walls, const char *text, struct fault *fault) {
         *place_of(walls, i) = -1;
     }
     walls->accounting = WALLS_RLIMIT;
-    if (!text || strlen(text) >= sizeof copy) {
+    size_t length = text ? strlen(text) : sizeof copy;
+    if (length >= sizeof copy) {
         return fault_fatal(fault, "walls",
                            "SUBMITTER_WALLS is missing: submitter-runner is started by submitter-sandbox");
     }
-    strcpy(copy, text);
+    memcpy(copy, text, length + 1);
     char *rest = NULL;
     for (char *word = strtok_r(copy, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
         char *sign = strchr(word, '=');
@@ -104,14 +104,4 @@ bool walls_read(struct walls *walls, const char *text, struct fault *fault) {
             "SUBMITTER_WALLS lacks a descriptor: sandbox and runner are of different versions");
     }
     return true;
-}
-
-void walls_let_go(struct walls *walls) {
-    int *const places_done[] = {&walls->filter, &walls->memory_enter, &walls->pids_enter, &walls->cpu_enter};
-    for (size_t i = 0; i < sizeof places_done / sizeof *places_done; i++) {
-        if (*places_done[i] >= 0) {
-            close(*places_done[i]);
-            *places_done[i] = -1;
-        }
-    }
 }

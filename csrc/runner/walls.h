@@ -20,7 +20,4 @@ struct walls {
 
 /* Reads them from the variable's text. Descriptors are marked to be closed by execve. */
 bool walls_read(struct walls *walls, const char *text, struct fault *fault);
-/* Closes what only the launcher needed, once it runs. */
-void walls_let_go(struct walls *walls);
-
 #endif

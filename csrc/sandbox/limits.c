@@ -52,7 +52,7 @@ void limits_bound_runner(void) {
     bound(RLIMIT_CORE, 1, 1);
     bound(RLIMIT_NOFILE, 256, 256);
     bound(RLIMIT_MSGQUEUE, 0, 0);
-    bound(RLIMIT_MEMLOCK, 64 * 1024, 64 * 1024);
+    bound(RLIMIT_MEMLOCK, 65536, 65536);
 }
 
 void limits_drop_capabilities(void) {
@@ -89,7 +89,7 @@ void limits_reset_signals(void) {
 }
 
 void limits_become_student(const struct spec *spec) {
-    const rlim_t mega = 1024 * 1024;
+    const rlim_t mega = UINT64_C(1) << 20;
     rlim_t cpu_s = (rlim_t)(spec->cpu_ms + 999) / 1000 + 1;
     bound(RLIMIT_CPU, cpu_s, cpu_s + 1);
     bound(RLIMIT_FSIZE, spec->file_bytes, spec->file_bytes);

@@ -318,7 +318,7 @@ static void test_cpu_accuracy(void) {
              "os.wait()\nburn()\nprint(sum(os.times()[:4]))\n",
              NULL, PROTOCOL_ENDING_EXIT);
     double told = (double)outcome.result.cpu_us / 1e6, own = outcome.output ? atof(outcome.output) : 0;
-    tap_ok(told > own - 0.02 && told < own + 0.03, "CPU time: %.3f s told, %.3f s by its own measure", told,
+    tap_ok(told > own - 0.02 && told < own + 0.05, "CPU time: %.3f s told, %.3f s by its own measure", told,
            own);
     driver_outcome_end(&outcome);
 }

@@ -184,6 +184,11 @@ describe("core.json", function()
     assert.error_matches(function() json.decode() end, "string expected")
   end)
 
+  it("says where, in the text as it was given", function()
+    assert.matches("at character 31$", (select(2, json.decode("[1234567890123456789,[],[], 1 2]"))))
+    assert.matches("NUL byte at character 4$", (select(2, json.decode("[1]\0"))))
+  end)
+
   it("takes what is JSON", function()
     for source, value in pairs { [" true "] = true, ["false"] = false, ['"x"'] = "x", ["\t\r\n7\n"] = 7 } do
       assert.are.equal(value, json.decode(source))

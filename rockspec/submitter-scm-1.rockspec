@@ -1,0 +1,23 @@
+rockspec_format = "3.0"
+package = "submitter"
+version = "scm-1"
+source = { url = "git+file://." }
+description = {
+  summary = "The back end of a grading service: a C host that runs Lua",
+  detailed = "Polls a queue, fetches students' programs from a bucket, runs them in a sandbox, compares and publishes.",
+  license = "MIT",
+}
+supported_platforms = { "linux" }
+dependencies = { "lua >= 5.4, < 5.5", "lua-cjson >= 2.1", "argparse >= 0.7" }
+external_dependencies = {
+  LIBUV = { header = "uv.h" },
+  CRYPTO = { header = "openssl/evp.h" },
+  SECCOMP = { header = "seccomp.h" },
+}
+build = {
+  type = "make",
+  build_target = "programs",
+  install_target = "install",
+  build_variables = { CFLAGS = "$(CFLAGS)" },
+  install_variables = { PREFIX = "$(PREFIX)" },
+}

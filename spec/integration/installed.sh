@@ -1,0 +1,39 @@
+#!/bin/sh
+# The installed tree works from another folder, and LuaRocks' way of building it too. Prints TAP.
+#
+#     spec/integration/installed.sh BUILD
+set -u
+build=$(cd "$1" && pwd)
+number=0 failures=0
+check() { # NAME COMMAND...: one test
+    name=$1
+    shift
+    number=$((number + 1))
+    if "$@" >"$build/installed.log" 2>&1; then
+        echo "ok $number - $name"
+    else
+        failures=$((failures + 1))
+        echo "not ok $number - $name"
+        sed 's/^/  # /' "$build/installed.log"
+    fi
+}
+
+stage=$build/stage
+rm -rf "$stage"
+check "make install puts it below DESTDIR and PREFIX" make BUILD="$build" DESTDIR="$stage" PREFIX=/usr install
+submitter=$stage/usr/bin/submitter
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+printf 'import sys\nprint(sum(map(int, sys.argv[1:])))\n' >sum.py
+printf '1 2 3\n-5 5\n' >test.in
+printf '6\n0\n' >test.out
+check "the installed program says its version" "$submitter" --version
+check "it grades" "$submitter" grade sum.py --in test.in --out test.out
+check "it runs scripts that use its modules" sh -c "echo 'require(\"submitter.host\").clock.sleep_ms(1)' >nap.lua &&
+    '$submitter' run nap.lua"
+if command -v luarocks >/dev/null; then
+    cd "$build/.." && check "luarocks builds it" luarocks make --deps-mode=none --tree "$work/rocks" rockspec/submitter-scm-1.rockspec
+fi
+echo "1..$number"
+[ "$failures" -eq 0 ]

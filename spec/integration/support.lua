@@ -1,0 +1,246 @@
+--- What the integration scripts share: a deployment of its own below the build folder, the fixtures handed in, workers
+--- started and stopped, reports read. Scripts print TAP.
+local configuration = require "submitter.configuration"
+local host = require "submitter.host"
+local key = require "submitter.key"
+local submit = require "submitter.cli.submit"
+local catalogue = require "spec.fixtures.catalogue"
+
+local support = {}
+
+local ADMIN, EVENT = "integration", "spring"
+
+local function must(value, message)
+  if value == nil then error(message, 2) end
+  return value
+end
+support.must = must
+
+--- ---- TAP ----
+
+local tests, failures = 0, 0
+
+--- One result; why is shown when it is not ok.
+function support.check(ok, name, why)
+  tests = tests + 1
+  if not ok then failures = failures + 1 end
+  print(("%sok %d - %s%s"):format(ok and "" or "not ", tests, name,
+    ok and "" or " # " .. host.text.escape(tostring(why or "it does not hold"))))
+  io.stdout:flush()
+  return ok
+end
+
+--- Ends the script with the exit code that the checks deserve.
+function support.finish()
+  print("1.." .. tests)
+  os.exit(failures == 0 and tests > 0)
+end
+
+--- ---- a deployment ----
+
+--- A fresh folder below the build folder with a configuration and small limits; services as configuration.open gives them.
+---@async
+---@param name string of the folder
+---@param settings table<string, string>|nil more fields, as Lua text
+function support.deployment(name, settings)
+  local build = host.system.executable():match "^(.*)/"
+  local parent = must(host.file.directory(build .. "/integration", { create = true }))
+  must(parent:remove_tree(name))
+  local folder = must(parent:open(name, { create = true }))
+  local fields = { ("  var = %q,"):format(folder:path() .. "/var"), ("  policy = { directory = %q },"):format(
+    folder:path() .. "/policy") }
+  for field, value in pairs(settings or {}) do fields[#fields + 1] = ("  %s = %s,"):format(field, value) end
+  must(folder:write("submitter.lua", "return {\n" .. table.concat(fields, "\n") .. "\n}\n"))
+  must(folder:write("policy/default.lua", 'return { limits = { cpu = "200ms", wall = "700ms", memory = "48M", '
+    .. 'output = "32K", processes = 8, files = "1M" } }\n', { parents = true }))
+  local path = folder:path() .. "/submitter.lua"
+  local loaded = must(configuration.load { path = path, getenv = function() return nil end })
+  local services = must(configuration.open(loaded, { jobs = false }))
+  services.path, services.folder = path, folder
+  return services
+end
+
+local function first_lines(text, count)
+  local at = 0
+  for _ = 1, count do at = (text:find("\n", at + 1, true)) or #text end
+  return text:sub(1, at)
+end
+
+--- Installs the fixtures' assignments, cut to a few cases so that hundreds of submissions fit a test, and hands in so many
+--- programs, all kinds in turn, each by a student of its own. Returns { name, location, verdict or nil }.
+---@async
+function support.hand_in(services, count, case_count)
+  local root = host.system.lua_directory() .. "/../spec/fixtures"
+  local programs = {}
+  for _, assignment in ipairs(catalogue.read(root)) do
+    for name, text in pairs(assignment.files) do
+      must(services.store:put(("%s/%s/%s/grading/%s"):format(ADMIN, EVENT, assignment.name, name),
+        first_lines(text, case_count)))
+    end
+    for _, program in ipairs(assignment.programs) do
+      programs[#programs + 1] = { assignment = assignment.name, program = program }
+    end
+  end
+  local handed = {}
+  for index = 1, count do
+    local kind = programs[(index - 1) % #programs + 1]
+    local one = must(submit.hand_in(services, {
+      source = kind.program.source, admin = ADMIN, event = EVENT, assignment = kind.assignment,
+      tokens = { host.digest.md5("student " .. index) },
+    }))
+    handed[index] = { name = kind.assignment .. "/" .. kind.program.name .. " " .. index, location = one.location }
+  end
+  return handed
+end
+
+--- Starts the worker as an operator would. Its log is collected in worker.log until it ends.
+---@async
+function support.start_worker(services)
+  local child = must(host.child.start {
+    program = host.system.executable(), arguments = { "serve", "--once", "--config", services.path },
+    environment = { PATH = "/usr/bin:/bin" }, stderr = "pipe",
+  })
+  local worker = { child = child, log = {} }
+  worker.reader = host.task.spawn("log", function()
+    repeat
+      local piece = must(child:read "stderr")
+      worker.log[#worker.log + 1] = piece
+    until piece == ""
+  end)
+  return worker
+end
+
+--- Waits for its end; the whole log and how it ended.
+---@async
+function support.wait_worker(worker)
+  local ended = worker.child:wait()
+  worker.reader:join()
+  return table.concat(worker.log), ended
+end
+
+--- ---- what came out ----
+
+local function each_line(log, visit)
+  for line in log:gmatch "[^\n]+" do
+    local entry = line:find("^{") and host.json.decode(line)
+    if entry then visit(entry) end
+  end
+end
+
+--- How often each subid was published anew, by the workers' logs.
+function support.publications(logs)
+  local count = {}
+  for _, log in ipairs(logs) do
+    each_line(log, function(entry)
+      if entry.event == "submission_published" and not entry.stood then
+        count[entry.subid] = (count[entry.subid] or 0) + 1
+      end
+    end)
+  end
+  return count
+end
+
+-- What may differ between two gradings of the same: times, usage, the count of runs, and texts that carry them.
+local variable = { cpu_ms = true, wall_ms = true, memory_bytes = true, run = true, started_at = true, finished_at = true,
+  submitted_at = true, version = true }
+
+local function steady(value)
+  if type(value) ~= "table" then return value end
+  local copy = {}
+  for field, item in pairs(value) do
+    if not variable[field] then copy[field] = steady(item) end
+  end
+  -- A flood is cut where it is killed: how much more it had written by then is chance.
+  if copy.verdict == "OLE" and copy.actual then copy.actual = nil end
+  return copy
+end
+
+--- Everything that was published for a submission, without what may differ, as one text; nil and why when nothing was.
+---@async
+function support.published(services, one)
+  local names = key.names(one.location, "test")
+  local parts = {}
+  for _, which in ipairs { "truth", "result" } do
+    local text, message = services.store:get(names[which])
+    if not text then return nil, which .. ": " .. message end
+    parts[#parts + 1] = host.json.encode(steady(must(host.json.decode(text))))
+  end
+  local csv, message = services.store:get(names.out)
+  if not csv then return nil, "out: " .. message end
+  local failed = services.store:head(names.error)
+  return table.concat(parts, "\n") .. "\n" .. (parts[1]:find('"OLE"', 1, true) and "" or csv) .. (failed and "error.json" or "")
+end
+
+--- What must not be left: messages, job folders, processes, control groups. A list of texts.
+---@async
+function support.leftovers(services, dead_expected)
+  local found = {}
+  local depth = must(services.queue:depth())
+  if depth.ready + depth.held > 0 then
+    found[#found + 1] = ("%d messages in the queue"):format(depth.ready + depth.held)
+  end
+  if dead_expected and depth.dead ~= dead_expected then
+    found[#found + 1] = ("%d dead letters, expected %d"):format(depth.dead, dead_expected)
+  end
+  for _, folder in ipairs(must(services.directory:list "jobs")) do
+    if folder.type == "directory" then found[#found + 1] = "jobs/" .. folder.name end
+  end
+  for _, process in ipairs(support.processes(services)) do found[#found + 1] = process end
+  for _, group in ipairs(support.cgroups()) do found[#found + 1] = "control group " .. group end
+  return found
+end
+
+local function read_proc(path)
+  local file = io.open(path, "rb")
+  local text = file and file:read "a" or ""
+  if file then file:close() end
+  return text
+end
+
+--- Processes that belong to this deployment's workers: those whose command line names its configuration or its runner.
+---@async
+function support.processes(services)
+  local found = {}
+  for _, entry in ipairs(must(must(host.file.directory "/proc"):list ".")) do
+    if entry.name:find "^%d+$" and tonumber(entry.name) ~= host.system.pid() then
+      local command = read_proc("/proc/" .. entry.name .. "/cmdline"):gsub("%z", " ")
+      local ours = command:find(services.path, 1, true)
+      local program = host.system.executable():match "^(.*)/"
+      if ours or command:find("^" .. program:gsub("%p", "%%%0") .. "/submitter%-") then
+        found[#found + 1] = ("process %s: %s"):format(entry.name, command)
+      end
+    end
+  end
+  return found
+end
+
+--- Control groups that a sandbox left behind (v1 and v2), below the group of this process: those whose maker, whose number
+--- is in the name, is dead. Sandboxes of others that live at this moment don't count.
+---@async
+function support.cgroups()
+  local found = {}
+  for line in read_proc("/proc/self/cgroup"):gmatch "[^\n]+" do
+    local controllers, path = line:match "^%d+:([^:]*):(.*)$"
+    local base = "/sys/fs/cgroup" .. (controllers ~= "" and "/" .. controllers:gsub("^name=", "") or "") .. path
+    local directory = host.file.directory(base)
+    for _, entry in ipairs(directory and directory:list "." or {}) do
+      local maker = entry.type == "directory" and entry.name:match "^submitter%-(%d+)%-"
+      if maker and read_proc("/proc/" .. maker .. "/stat") == "" then found[#found + 1] = base .. "/" .. entry.name end
+    end
+  end
+  return found
+end
+
+--- Waits until nothing is left, for the moment that a killed sandbox's supervisor takes to clean up; the list otherwise.
+---@async
+function support.settle(services, dead_expected)
+  local found
+  for _ = 1, 100 do
+    found = support.leftovers(services, dead_expected)
+    if #found == 0 then break end
+    host.clock.sleep_ms(50)
+  end
+  return found
+end
+
+return support
