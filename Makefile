@@ -146,7 +146,7 @@ sanitize-run: programs $(TEST_PROGRAMS)
 # Twenty faults, one at a time: each must turn a test red.
 .PHONY: faults
 faults: packages-test programs
-	spec/faults.sh $(BUILD)
+	@$(RUN) spec/faults.lua
 
 FUZZ_SECONDS ?= 20
 FUZZERS := $(patsubst csrc/test/%.c,$(BUILD)/fuzz/%,$(wildcard csrc/test/fuzz_*.c))

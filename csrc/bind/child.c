@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "../base/buffer.h"
+#include "../host/state.h"
 #include "../host/task.h"
 #include "../io/loop.h"
 #include "directory.h"
@@ -558,7 +559,7 @@ static const luaL_Reg metamethods[] = {
 };
 
 int child_open(lua_State *L) {
-    modules_type(L, CHILD_TYPE, methods, metamethods);
+    state_type(L, CHILD_TYPE, methods, metamethods);
     luaL_newlib(L, functions);
     return 1;
 }

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../host/state.h"
 #include "../host/task.h"
 #include "../io/loop.h"
 #include "../io/watch.h"
@@ -652,9 +653,9 @@ static const luaL_Reg watch_methods[] = { { "wait", watch_wait }, { "close", wat
 static const luaL_Reg watch_metamethods[] = { { "__gc", watch_close }, { "__close", watch_close }, { NULL, NULL } };
 
 int file_open(lua_State *L) {
-    modules_type(L, DIRECTORY_TYPE, directory_methods, directory_metamethods);
-    modules_type(L, LOCK_TYPE, lock_methods, lock_metamethods);
-    modules_type(L, WATCH_TYPE, watch_methods, watch_metamethods);
+    state_type(L, DIRECTORY_TYPE, directory_methods, directory_metamethods);
+    state_type(L, LOCK_TYPE, lock_methods, lock_metamethods);
+    state_type(L, WATCH_TYPE, watch_methods, watch_metamethods);
     luaL_newlib(L, functions);
     return 1;
 }

@@ -18,14 +18,7 @@ void modules_preload(lua_State *L) {
         state_preload(L, module->name, module->func);
     /* The scheduler needs its types before the first task exists. */
     luaL_requiref(L, "submitter.core.task", task_open, 0);
-    lua_pop(L, 1);
-}
-
-void modules_type(lua_State *L, const char *name, const luaL_Reg *methods, const luaL_Reg *metamethods) {
-    luaL_newmetatable(L, name);
-    luaL_setfuncs(L, metamethods, 0);
-    lua_newtable(L);
-    luaL_setfuncs(L, methods, 0);
-    lua_setfield(L, -2, "__index");
+    event_add(L);
+    signal_add(L);
     lua_pop(L, 1);
 }

@@ -2,14 +2,14 @@
 #ifndef SUBMITTER_BIND_MODULES_H
 #define SUBMITTER_BIND_MODULES_H
 
-#include <lauxlib.h>
 #include <lua.h>
 
 /* Makes submitter.core.* known to require; each is opened when it is first asked for, but for the scheduler. */
 void modules_preload(lua_State *L);
 
-/* Makes the metatable of a userdata type: its methods under __index, and its metamethods. */
-void modules_type(lua_State *L, const char *name, const luaL_Reg *methods, const luaL_Reg *metamethods);
+/* Add their functions to the module on top, which is submitter.core.task. */
+void event_add(lua_State *L);
+void signal_add(lua_State *L);
 
 /* One a file of bind/. */
 int clock_open(lua_State *L);

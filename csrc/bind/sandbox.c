@@ -519,7 +519,7 @@ static const luaL_Reg methods[] = {
 static const luaL_Reg metamethods[] = { { "__gc", collect }, { "__close", close_sandbox }, { NULL, NULL } };
 
 int sandbox_open(lua_State *L) {
-    modules_type(L, SANDBOX_TYPE, methods, metamethods);
+    state_type(L, SANDBOX_TYPE, methods, metamethods);
     luaL_newlib(L, functions);
     return 1;
 }

@@ -127,3 +127,14 @@ void state_preload(lua_State *L, const char *name, lua_CFunction open) {
     lua_setfield(L, -2, name);
     lua_pop(L, 1);
 }
+
+void state_type(lua_State *L, const char *name, const luaL_Reg *methods, const luaL_Reg *metamethods) {
+    luaL_newmetatable(L, name);
+    luaL_setfuncs(L, metamethods, 0);
+    if (methods) {
+        lua_newtable(L);
+        luaL_setfuncs(L, methods, 0);
+        lua_setfield(L, -2, "__index");
+    }
+    lua_pop(L, 1);
+}

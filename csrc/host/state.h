@@ -2,6 +2,7 @@
 #ifndef SUBMITTER_HOST_STATE_H
 #define SUBMITTER_HOST_STATE_H
 
+#include <lauxlib.h>
 #include <lua.h>
 #include <stdbool.h>
 
@@ -12,6 +13,9 @@ lua_State *state_new(bool environment_counts);
 
 /* Registers an opener under package.preload. */
 void state_preload(lua_State *L, const char *name, lua_CFunction open);
+
+/* Makes the metatable of a userdata type: its methods (or NULL) under __index, and its metamethods. */
+void state_type(lua_State *L, const char *name, const luaL_Reg *methods, const luaL_Reg *metamethods);
 
 /* Absolute path of this program, and of the folder of Lua modules that belongs to it (beside the build folder, or
  * PREFIX/share/submitter/lua); NULL and a message on standard error when it isn't found. */

@@ -1,17 +1,15 @@
 #include "task.h"
 
 #include <lauxlib.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uv.h>
 
 #include "../base/log.h"
 #include "../io/loop.h"
+#include "state.h"
 
 #define TASK_TYPE "submitter.task"
-#define EVENT_TYPE "submitter.event"
-#define SIGNAL_TYPE "submitter.signal"
 #define OPERATION_TYPE "submitter.operation"
 #define DEADLINE_TYPE "submitter.deadline"
 
@@ -455,7 +453,9 @@ static void set_cancelled(struct task *task, const char *reason) {
 
 /* Moves the function and its arguments from L to a new task. */
 static struct task *create(lua_State *L, const char *name, int argument_count) {
-    struct task *task = calloc(1, sizeof *task);
+    luaL_checkstack(L, 4, "starting a task");
+    lua_State *thread = lua_newthread(L);
+    struct task *task = lua_checkstack(thread, argument_count + 4) ? calloc(1, sizeof *task) : NULL;
     char *copy = strdup(name);
     if (!task || !copy) {
         free(task);
@@ -465,7 +465,7 @@ static struct task *create(lua_State *L, const char *name, int argument_count) {
     }
     task->name = copy;
     task->holders = 2; /* the scheduler, the ready queue */
-    task->thread = lua_newthread(L);
+    task->thread = thread;
     task->thread_reference = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_pushcfunction(task->thread, run_body);
     lua_xmove(L, task->thread, argument_count + 1);
@@ -478,6 +478,14 @@ static struct task *create(lua_State *L, const char *name, int argument_count) {
     scheduler.task_count++;
     ready_push(task);
     return task;
+}
+
+void task_start(lua_State *L, const char *name, int argument_count) {
+    create(L, name, argument_count);
+}
+
+lua_State *task_main_state(void) {
+    return scheduler.L;
 }
 
 /* Nothing can wake anybody any more: every task waits for an event or another task. */
@@ -699,215 +707,9 @@ static int deadline_describe(lua_State *L) {
     return 1;
 }
 
-/* events */
-
-struct event_wait {
-    struct operation operation;
-    struct event *event;
-    struct timer *timer; /* with a time-out only */
-    struct event_wait *next;
-    bool timed_out;
-};
-
-struct event {
-    bool set;
-    struct event_wait *waits;
-};
-
-static void event_wait_end(struct event_wait *wait) {
-    timer_stop(wait->timer);
-    wait->timer = NULL;
-    task_complete(&wait->operation);
-}
-
-static void event_wait_unlink(struct event_wait *wait) {
-    for (struct event_wait **link = &wait->event->waits; *link; link = &(*link)->next) {
-        if (*link == wait) {
-            *link = wait->next;
-            return;
-        }
-    }
-}
-
-static void event_wait_cancel(struct operation *operation) {
-    struct event_wait *wait = (struct event_wait *)operation;
-    event_wait_unlink(wait);
-    wait->event = NULL;
-    event_wait_end(wait);
-}
-
-static void event_wait_timeout(void *context) {
-    struct event_wait *wait = context;
-    event_wait_unlink(wait);
-    wait->event = NULL;
-    wait->timed_out = true;
-    event_wait_end(wait);
-}
-
-static int event_wait_push(struct operation *operation, lua_State *L) {
-    if (((struct event_wait *)operation)->timed_out) {
-        lua_pushnil(L);
-        lua_pushliteral(L, "timed out");
-        lua_pushliteral(L, "timeout");
-        return 3;
-    }
-    lua_pushboolean(L, true);
-    return 1;
-}
-
-static const struct operation_class event_wait_class = { "Event:wait", event_wait_cancel, event_wait_push, NULL };
-
-static int event_new(lua_State *L) {
-    struct event *event = lua_newuserdatauv(L, sizeof *event, 0);
-    memset(event, 0, sizeof *event);
-    luaL_setmetatable(L, EVENT_TYPE);
-    return 1;
-}
-
-static struct event *check_event(lua_State *L) {
-    return luaL_checkudata(L, 1, EVENT_TYPE);
-}
-
-static int event_wait(lua_State *L) {
-    struct event *event = check_event(L);
-    lua_Integer timeout_ms = luaL_optinteger(L, 2, -1);
-    if (!lua_isnoneornil(L, 2))
-        luaL_argcheck(L, timeout_ms >= 0, 2, "milliseconds, 0 or more");
-    struct event_wait *wait = task_operation(L, sizeof *wait, &event_wait_class);
-    task_begin(&wait->operation);
-    if (event->set) {
-        event_wait_end(wait);
-        return task_wait(L, &wait->operation);
-    }
-    if (timeout_ms >= 0) {
-        wait->timer = timer_start(timeout_ms, event_wait_timeout, wait);
-        if (!wait->timer) {
-            task_withdraw(&wait->operation);
-            return luaL_error(L, "out of memory");
-        }
-    }
-    wait->event = event;
-    struct event_wait **last = &event->waits;
-    while (*last)
-        last = &(*last)->next;
-    *last = wait;
-    return task_wait(L, &wait->operation);
-}
-
-static int event_set(lua_State *L) {
-    struct event *event = check_event(L);
-    event->set = true;
-    struct event_wait *wait = event->waits;
-    event->waits = NULL;
-    while (wait) {
-        struct event_wait *next = wait->next;
-        wait->event = NULL;
-        event_wait_end(wait);
-        wait = next;
-    }
-    return 0;
-}
-
-static int event_clear(lua_State *L) {
-    check_event(L)->set = false;
-    return 0;
-}
-
-static int event_is_set(lua_State *L) {
-    lua_pushboolean(L, check_event(L)->set);
-    return 1;
-}
-
-/* signals */
-
-static void watcher_closed(uv_handle_t *handle) {
-    free(handle);
-}
-
-struct signal_handle {
-    uv_signal_t *watcher;
-    int handler_reference;
-    int self_reference;  /* it lives until it is closed, also when the script keeps no hold of it */
-};
-
-static const struct { const char *name; int number; } signal_names[] = {
-    { "TERM", SIGTERM }, { "INT", SIGINT }, { "HUP", SIGHUP }, { "USR1", SIGUSR1 }, { "USR2", SIGUSR2 },
-    { "QUIT", SIGQUIT }, { "WINCH", SIGWINCH },
-};
-
-static const char *signal_name(int number) {
-    for (size_t index = 0; index < sizeof signal_names / sizeof *signal_names; index++)
-        if (signal_names[index].number == number)
-            return signal_names[index].name;
-    return "?";
-}
-
-static void signal_came(uv_signal_t *watcher, int number) {
-    struct signal_handle *handle = watcher->data;
-    lua_State *L = scheduler.L;
-    lua_rawgeti(L, LUA_REGISTRYINDEX, handle->handler_reference);
-    lua_pushstring(L, signal_name(number));
-    create(L, "signal", 1);
-}
-
-static void signal_stop(lua_State *L, struct signal_handle *handle) {
-    if (!handle->watcher)
-        return;
-    uv_close((uv_handle_t *)handle->watcher, watcher_closed);
-    handle->watcher = NULL;
-    luaL_unref(L, LUA_REGISTRYINDEX, handle->handler_reference);
-    luaL_unref(L, LUA_REGISTRYINDEX, handle->self_reference);
-}
-
-static int task_on_signal(lua_State *L) {
-    const char *name = luaL_checkstring(L, 1);
-    luaL_checktype(L, 2, LUA_TFUNCTION);
-    int number = 0;
-    for (size_t index = 0; index < sizeof signal_names / sizeof *signal_names; index++)
-        if (!strcmp(signal_names[index].name, name))
-            number = signal_names[index].number;
-    if (!number)
-        return luaL_error(L, "task.on_signal(signal, handler): no such signal \"%s\": TERM, INT, HUP, USR1, USR2, QUIT or WINCH", name);
-    struct signal_handle *handle = lua_newuserdatauv(L, sizeof *handle, 0);
-    memset(handle, 0, sizeof *handle);
-    luaL_setmetatable(L, SIGNAL_TYPE);
-    uv_signal_t *watcher = malloc(sizeof *watcher);
-    if (!watcher)
-        return luaL_error(L, "out of memory");
-    uv_signal_init(loop_get(), watcher);
-    watcher->data = handle;
-    lua_pushvalue(L, 2);
-    handle->handler_reference = luaL_ref(L, LUA_REGISTRYINDEX);
-    lua_pushvalue(L, -1);
-    handle->self_reference = luaL_ref(L, LUA_REGISTRYINDEX);
-    handle->watcher = watcher;
-    int status = uv_signal_start(watcher, signal_came, number);
-    if (status < 0) {
-        signal_stop(L, handle);
-        return task_push_errno(L, -status, "task.on_signal");
-    }
-    return 1;
-}
-
-static int signal_close(lua_State *L) {
-    signal_stop(L, luaL_checkudata(L, 1, SIGNAL_TYPE));
-    return 0;
-}
-
-static void make_type(lua_State *L, const char *name, const luaL_Reg *methods, const luaL_Reg *metamethods) {
-    luaL_newmetatable(L, name);
-    luaL_setfuncs(L, metamethods, 0);
-    if (methods) {
-        lua_newtable(L);
-        luaL_setfuncs(L, methods, 0);
-        lua_setfield(L, -2, "__index");
-    }
-    lua_pop(L, 1);
-}
-
 static const luaL_Reg module_functions[] = {
     { "spawn", task_spawn }, { "current", task_current }, { "count", task_count }, { "within", task_within },
-    { "event", event_new }, { "on_signal", task_on_signal }, { NULL, NULL },
+    { NULL, NULL },
 };
 static const luaL_Reg task_methods[] = {
     { "name", task_name }, { "done", task_done }, { "cancel", task_cancel }, { "join", task_join }, { NULL, NULL },
@@ -915,24 +717,16 @@ static const luaL_Reg task_methods[] = {
 static const luaL_Reg task_metamethods[] = {
     { "__gc", task_collect }, { "__eq", task_equal }, { "__tostring", task_describe }, { NULL, NULL },
 };
-static const luaL_Reg event_methods[] = {
-    { "wait", event_wait }, { "set", event_set }, { "clear", event_clear }, { "is_set", event_is_set }, { NULL, NULL },
-};
-static const luaL_Reg signal_methods[] = { { "close", signal_close }, { NULL, NULL } };
-static const luaL_Reg signal_metamethods[] = { { "__gc", signal_close }, { "__close", signal_close }, { NULL, NULL } };
 static const luaL_Reg operation_metamethods[] = { { "__gc", operation_collect }, { NULL, NULL } };
 static const luaL_Reg deadline_metamethods[] = { { "__tostring", deadline_describe }, { NULL, NULL } };
-static const luaL_Reg no_metamethods[] = { { NULL, NULL } };
 
 int task_open(lua_State *L) {
     lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
     scheduler.L = lua_tothread(L, -1);
     lua_pop(L, 1);
-    make_type(L, TASK_TYPE, task_methods, task_metamethods);
-    make_type(L, EVENT_TYPE, event_methods, no_metamethods);
-    make_type(L, SIGNAL_TYPE, signal_methods, signal_metamethods);
-    make_type(L, OPERATION_TYPE, NULL, operation_metamethods);
-    make_type(L, DEADLINE_TYPE, NULL, deadline_metamethods);
+    state_type(L, TASK_TYPE, task_methods, task_metamethods);
+    state_type(L, OPERATION_TYPE, NULL, operation_metamethods);
+    state_type(L, DEADLINE_TYPE, NULL, deadline_metamethods);
     luaL_newlib(L, module_functions);
     return 1;
 }

@@ -72,6 +72,12 @@ void task_withdraw(struct operation *operation);
 /* Pushes nil, message, code for a positive errno; context is put before the message ("reading \"x\""). Returns 3. */
 int task_push_errno(lua_State *L, int number, const char *context);
 
+/* Starts a task: takes the function and the arguments above it from the top of L's stack. It runs when the loop comes to it. */
+void task_start(lua_State *L, const char *name, int argument_count);
+
+/* The state of the process, for who starts tasks from a callback of the loop. */
+lua_State *task_main_state(void);
+
 /* Runs the function on top of the stack, with count arguments above it, as the task "main" until it ended; then cancels the
  * others and waits for the work under way. Returns LUA_OK, or an error status with the error (a string with traceback) on
  * the stack. Tasks that others spawn run meanwhile. */
@@ -80,7 +86,7 @@ int task_main(lua_State *L, int argument_count);
 /* Waits for the work that the pool has, delivering nothing. For the end of the process. */
 void task_settle(void);
 
-/* The Lua module submitter.core.task. */
+/* The Lua module submitter.core.task, without what bind/event.c and bind/signal.c add. */
 int task_open(lua_State *L);
 
 #endif

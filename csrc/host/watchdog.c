@@ -37,6 +37,8 @@ static int watchdog_call(lua_State *L) {
     /* A coroutine of its own: the hook is set for it alone. */
     lua_State *runner = lua_newthread(L);
     lua_insert(L, 1);
+    if (!lua_checkstack(runner, argument_count + 4))
+        return luaL_error(L, "too many arguments");
     lua_pushcfunction(runner, call_watched);
     lua_xmove(L, runner, argument_count + 1);
     lua_sethook(runner, budget_over, LUA_MASKCOUNT, (int)instructions);

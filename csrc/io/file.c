@@ -333,8 +333,9 @@ int file_write(int root, const char *path, const char *data, size_t length, mode
  * behind is taken up by the next replacement; names too long for that share one by their hash (FNV-1a). */
 static void temporary_name(const char *name, char temporary[MAXIMUM_NAME + 1]) {
     size_t length = strlen(name);
-    if (length + sizeof ".submitter-~" <= MAXIMUM_NAME) {
-        snprintf(temporary, MAXIMUM_NAME + 1, ".submitter-%s~", name);
+    enum { ROOM = MAXIMUM_NAME - (sizeof ".submitter-~" - 1) };
+    if (length <= ROOM) {
+        snprintf(temporary, MAXIMUM_NAME + 1, ".submitter-%.*s~", ROOM, name);
         return;
     }
     uint64_t hash = 14695981039346656037u;

@@ -1,37 +1,44 @@
 /*
- * The protocol between the host and submitter-runner, complete: one byte stream each way, no descriptor
- * passing, so that pipes, a socket pair and a container's attached streams carry it alike.
+ * The protocol between the host and submitter-runner, complete: one byte stream each way, no descriptor passing,
+ * so that pipes, a socket pair and a container's attached streams carry it alike.
  *
  * Frames
  *   u8 type, u32 length of the payload, payload. Integers are unsigned and little endian. A "string" is u32
- * length and that many bytes; a "list" is u32 count and that many strings. Nothing may follow the last field
- * of a payload. Every field has a bound, below; a frame beyond one breaks the stream, and a broken stream
- * stays broken: whoever reads it gives up on the sandbox. Strings hold no NUL except where "bytes" is said.
+ *   length and that many bytes; a "list" is u32 count and that many strings. Nothing may follow the last field
+ *   of a payload. Every field has a bound, below; a frame beyond one breaks the stream, and a broken stream
+ *   stays broken: whoever reads it gives up on the sandbox. Strings hold no NUL; "bytes" may hold anything, and
+ *   reach to the end of their payload.
  *
  * Phases
- *   runner: HELLO                              first, unasked
- *   host:   BUILD        runner: READY         before a submission is known, with the largest limits it may
- * have host:   FILE … SUBMISSION                  once host:   STDIN … CASE runner: OUTPUT … RESULT, or
- * FAILURE with the case's number …       the host may send the next case before the last one's result came;
- * they run one at a time, in order host:   END          runner: BYE           and it ends At any time FAILURE
- * with `fatal` set says that the sandbox can't go on; the runner ends after it. The host keeps its end open
- * until BYE: closing it earlier ends the sandbox at once.
+ *   1. runner: HELLO, unasked.
+ *   2. host: BUILD with the largest limits that the submission may have, before there is one; runner: READY.
+ *   3. host: FILE …, SUBMISSION, once.
+ *   4. host: STDIN …, CASE; runner: OUTPUT …, RESULT, or FAILURE with the case's number. The host may send the
+ *      next case before the last one's result came: they run one at a time, in order.
+ *   5. host: END; runner: BYE, and it ends.
+ *   At any time FAILURE with `fatal` set says that the sandbox can't go on; the runner ends after it.
+ *   The host keeps its end open until BYE: closing it earlier ends the sandbox at once.
  *
  * Messages of the runner
- *   HELLO       u32 version, u32 abilities (PROTOCOL_ABILITY_…), u8 accounting, string interpreter version
- * (may be empty: the runner doesn't ask the interpreter) READY       nothing OUTPUT      u32 case, u8 stream,
- * bytes: the next piece of what the program wrote, 1 to PROTOCOL_OUTPUT_CHUNK RESULT      u32 case, u8
- * ending, u8 flags, u32 exit code, u32 signal, u64 cpu µs, u64 wall µs, u64 memory bytes (peak), u64 bytes
- * written to standard output, u64 to standard error (counted, not only those kept) FAILURE     u8 fatal, u32
- * case (0: no case), string code (a word), string message: ours, never the student's BYE         nothing
+ *   HELLO       u32 version, u32 abilities (PROTOCOL_ABILITY_…), u8 accounting,
+ *               string interpreter version (may be empty: the runner doesn't ask the interpreter)
+ *   READY       nothing
+ *   OUTPUT      u32 case, u8 stream, bytes (1 to PROTOCOL_OUTPUT_CHUNK): the next piece of what was written
+ *   RESULT      u32 case, u8 ending, u8 flags, u32 exit code, u32 signal, u64 cpu µs, u64 wall µs,
+ *               u64 memory bytes (peak), u64 bytes written to standard output, u64 to standard error
+ *               (counted, not only those kept)
+ *   FAILURE     u8 fatal, u32 case (0: no case), string code (a word), string message: ours, never the student's
+ *   BYE         nothing
+ *
  * Messages of the host
  *   BUILD       limits
  *   FILE        u8 flags (1: goes on where the last FILE ended, same name), string name, bytes
- *   SUBMISSION  string program (one of the files), string interpreter (absolute path), string working
- * directory ("" for the submission's own), list of "NAME=value", limits STDIN       bytes, 1 to
- * PROTOCOL_STDIN_CHUNK: the next piece of the coming case's standard input CASE        u32 number (not 0),
- * limits, u64 bytes of standard input sent before, list of arguments END         nothing limits      u64
- * each: memory bytes, cpu ms, wall ms, output bytes, processes, file bytes
+ *   SUBMISSION  string program (one of the files), string interpreter (absolute path),
+ *               string working directory ("" for the submission's own), list of "NAME=value", limits
+ *   STDIN       bytes (1 to PROTOCOL_STDIN_CHUNK): the next piece of the coming case's standard input
+ *   CASE        u32 number (not 0), limits, u64 bytes of standard input sent before, list of arguments
+ *   END         nothing
+ *   limits      u64 each: memory bytes, cpu ms, wall ms, output bytes, processes, file bytes
  */
 #ifndef SUBMITTER_PROTOCOL_H
 #define SUBMITTER_PROTOCOL_H

@@ -55,6 +55,9 @@ struct answer {
 static struct sock_filter filter[BPF_MAXINSNS];
 static unsigned short filter_length;
 
+/* The launcher's descriptors, in places of their own. */
+enum { CHANNEL = 3, PROCESSES = 4, FIRST_FREE = 5 };
+
 /* ---- the case's process ---- */
 
 static _Noreturn void give_up(int status, int stage) {
@@ -65,8 +68,8 @@ static _Noreturn void give_up(int status, int stage) {
 }
 
 /* The kernel takes the likelier victim first when memory runs out anywhere. */
-static bool volunteer(void) {
-    int descriptor = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+static bool volunteer(int processes) {
+    int descriptor = openat(processes, "self/oom_score_adj", O_WRONLY | O_CLOEXEC);
     bool done = descriptor >= 0 && write(descriptor, "1000", 4) == 4;
     if (descriptor >= 0) {
         close(descriptor);
@@ -135,7 +138,7 @@ static _Noreturn void become_case(const struct order *order, const int places[PL
     /* The places that were received are all above 2, which the launcher keeps occupied. */
     if (dup2(places[PLACE_INPUT], 0) < 0 || dup2(places[PLACE_OUTPUT], 1) < 0 ||
         dup2(places[PLACE_ERRORS], 2) < 0 || close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) < 0 || setsid() < 0 ||
-        !volunteer()) {
+        !volunteer(PROCESSES)) {
         give_up(status, STAGE_DESCRIPTORS);
     }
     const char *block = mmap(NULL, order->block_bytes, PROT_READ, MAP_PRIVATE, places[PLACE_BLOCK], 0);
@@ -212,19 +215,14 @@ static void read_filter(int descriptor) {
     filter_length = (unsigned short)((size_t)length / sizeof *filter);
 }
 
-/* Keeps nothing of the runner's but its end of the channel; 0, 1 and 2 stay occupied. */
-static void keep_channel_only(int *channel) {
+/* Keeps nothing of the runner's but its end of the channel and the /proc; 0, 1 and 2 stay occupied. */
+static void keep_two_only(int channel, int processes) {
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0) {
-        _exit(1);
-    }
-    if (*channel != 3) {
-        if (dup3(*channel, 3, O_CLOEXEC) < 0) {
-            _exit(1);
-        }
-        *channel = 3;
-    }
-    if (close_range(4, ~0U, 0) < 0) {
+    int channel_away = fcntl(channel, F_DUPFD_CLOEXEC, FIRST_FREE);
+    int processes_away = fcntl(processes, F_DUPFD_CLOEXEC, FIRST_FREE);
+    if (null < 0 || channel_away < 0 || processes_away < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 ||
+        dup2(null, 2) < 0 || dup3(channel_away, CHANNEL, O_CLOEXEC) < 0 ||
+        dup3(processes_away, PROCESSES, O_CLOEXEC) < 0 || close_range(FIRST_FREE, ~0U, 0) < 0) {
         _exit(1);
     }
 }
@@ -237,11 +235,11 @@ static _Noreturn void be_launcher(int channel, const struct walls *walls) {
     prctl(PR_SET_NAME, "launcher");
     enter_group(walls);
     read_filter(walls->filter);
-    keep_channel_only(&channel);
-    if (send(channel, &ready, sizeof ready, MSG_NOSIGNAL) < 0) {
+    keep_two_only(channel, walls->processes);
+    if (send(CHANNEL, &ready, sizeof ready, MSG_NOSIGNAL) < 0) {
         _exit(1);
     }
-    while (receive(channel, &order, places)) {
+    while (receive(CHANNEL, &order, places)) {
         struct clone_args arguments = {.flags = CLONE_PARENT};
         if (order.into_group) {
             arguments.flags |= CLONE_INTO_CGROUP;
@@ -252,8 +250,8 @@ static _Noreturn void be_launcher(int channel, const struct walls *walls) {
             become_case(&order, places);
         }
         struct answer answer = {.process = (pid_t)process, .reason = process < 0 ? errno : 0};
-        close_range(4, ~0U, 0);
-        if (send(channel, &answer, sizeof answer, MSG_NOSIGNAL) < 0) {
+        close_range(FIRST_FREE, ~0U, 0);
+        if (send(CHANNEL, &answer, sizeof answer, MSG_NOSIGNAL) < 0) {
             break;
         }
     }

@@ -1,10 +1,10 @@
 /*
  * The launcher: a child of the runner that forks each case's process. It exists because
  *   - with cgroups v1 a process is in its group by being born there; moving one costs milliseconds;
- *   - what a process was forked from can be found in its memory until it executes something else. The
- * launcher has read no argument and no input of any case: they pass it by in a descriptor that only the
- * case's process reads. The case's process is the runner's child, not the launcher's (CLONE_PARENT), so the
- * runner waits for it.
+ *   - what a process was forked from can be found in its memory until it executes something else. The launcher
+ *     has read no argument and no input of any case: they pass it by in a descriptor that only the case's
+ *     process reads.
+ * The case's process is the runner's child, not the launcher's (CLONE_PARENT), so the runner waits for it.
  */
 #ifndef SUBMITTER_RUNNER_LAUNCH_H
 #define SUBMITTER_RUNNER_LAUNCH_H

@@ -11,7 +11,11 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PAGE_BYTES = 4096 };
+enum {
+    PAGE_BYTES = 4096,
+    SETTLED_BYTES = 512 * 1024, /* as near as memory comes to what it was before */
+    SETTLE_MS = 40,
+};
 
 /* ---- files of numbers ---- */
 
@@ -101,20 +105,39 @@ static bool v1_limit_memory(struct leaf *leaf, uint64_t bytes) {
     return false;
 }
 
+/* What is there before the case, apart from page cache. Much of what the last one left in the kernel (its
+   files' inodes for one) is given back some milliseconds after it is gone; it would be taken for ours, so it
+   is waited for. */
+static bool v1_look_at_base(struct leaf *leaf) {
+    for (int waited = 0;; waited++) {
+        uint64_t usage;
+        if (!read_number(leaf->walls->memory_usage, &usage)) {
+            return false;
+        }
+        leaf->base_bytes = less(usage, leaf->file_bytes);
+        if (leaf->base_bytes < leaf->idle_bytes) {
+            leaf->idle_bytes = leaf->base_bytes;
+        }
+        if (leaf->base_bytes - leaf->idle_bytes <= SETTLED_BYTES || waited == SETTLE_MS) {
+            return true;
+        }
+        struct timespec pause = {.tv_nsec = 1000000};
+        nanosleep(&pause, NULL);
+    }
+}
+
 static bool v1_begin(struct leaf *leaf, const struct protocol_limits *limits, struct fault *fault) {
     const struct walls *walls = leaf->walls;
-    uint64_t usage, cpu_ns, alarms;
+    uint64_t cpu_ns, alarms;
     if (walls->memory_alarm >= 0) {
         ssize_t stale = read(walls->memory_alarm, &alarms, sizeof alarms);
         (void)stale;
     }
-    if (!read_number(walls->memory_usage, &usage) ||
-        !read_word(walls->memory_events, "oom_kill", &leaf->base_kills) ||
+    if (!v1_look_at_base(leaf) || !read_word(walls->memory_events, "oom_kill", &leaf->base_kills) ||
         !read_number(walls->cpu_usage, &cpu_ns)) {
         return fault_fatal(fault, "cgroup", "the case's group can't be read: %s", strerror(errno));
     }
     leaf->base_cpu_us = cpu_ns / 1000;
-    leaf->base_bytes = less(usage, leaf->file_bytes);
     /* The student gets what was promised, on top of what is ours. */
     uint64_t limit = (limits->memory_bytes + leaf->base_bytes + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
     if (!v1_limit_memory(leaf, limit)) {
@@ -242,8 +265,12 @@ static bool v2_finish(struct leaf *leaf, struct fault *fault) {
 /* ---- either ---- */
 
 void leaf_open(struct leaf *leaf, const struct walls *walls) {
-    *leaf =
-        (struct leaf){.walls = walls, .memory_limit = UINT64_MAX, .directory = -1, .cpu = -1, .events = -1};
+    *leaf = (struct leaf){.walls = walls,
+                          .memory_limit = UINT64_MAX,
+                          .idle_bytes = UINT64_MAX,
+                          .directory = -1,
+                          .cpu = -1,
+                          .events = -1};
 }
 
 bool leaf_begin(struct leaf *leaf, const struct protocol_limits *limits, struct fault *fault) {

@@ -11,6 +11,7 @@ struct leaf {
     const struct walls *walls;
     uint64_t memory_limit; /* v1: as it stands in the group */
     uint64_t pids_limit;   /* v1: as it stands in the group */
+    uint64_t idle_bytes;   /* v1: the least that was ever there between cases */
     uint64_t base_bytes;   /* v1: what the launcher and the kernel hold there before the case */
     uint64_t file_bytes;   /* v1: page cache charged to the group, as of the last look */
     uint64_t base_kills;   /* v1: out-of-memory kills before the case */

@@ -10,6 +10,7 @@ static const struct {
     size_t offset;
 } places[] = {
     {"filter", offsetof(struct walls, filter)},
+    {"processes", offsetof(struct walls, processes)},
     {"process.last", offsetof(struct walls, last_process)},
     {"memory.limit", offsetof(struct walls, memory_limit)},
     {"memory.swap_limit", offsetof(struct walls, memory_swap_limit)},
@@ -98,7 +99,7 @@ bool walls_read(struct walls *walls, const char *text, struct fault *fault) {
             return fault_fatal(fault, "walls", "SUBMITTER_WALLS: %s=%s is not understood", word, sign + 1);
         }
     }
-    if (walls->filter < 0 || !complete(walls)) {
+    if (walls->filter < 0 || walls->processes < 0 || !complete(walls)) {
         return fault_fatal(
             fault, "walls",
             "SUBMITTER_WALLS lacks a descriptor: sandbox and runner are of different versions");

@@ -11,6 +11,7 @@ enum walls_accounting { WALLS_RLIMIT, WALLS_CGROUP_V1, WALLS_CGROUP_V2 };
 struct walls {
     enum walls_accounting accounting;
     int filter;       /* the student's system call filter */
+    int processes;    /* a /proc that can be written */
     int last_process; /* the setting from which the next process number follows */
     int memory_limit, memory_swap_limit, memory_usage, memory_peak, memory_stat, memory_events, memory_alarm;
     int pids_limit, cpu_usage;

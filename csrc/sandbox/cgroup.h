@@ -1,9 +1,10 @@
 /*
  * Control groups: what bounds and measures a case as a whole, whatever it forks. One group
- * "submitter-<pid>-<random>" a sandbox, below the group given or the one this process is in, in each
- * hierarchy that is needed. In it `runner`, and v1: `case`, which the runner's launcher enters once, so that
- * what it forks is born there; v2: one a case, made by the runner, to which the group is delegated. The
- * runner sees no file system of cgroups: it gets descriptors.
+ * "submitter-<pid>-<random>" a sandbox, below the group given or the one this process is in, in each hierarchy
+ * that is needed. In it is `runner`, and
+ *   v1: `case`, which the runner's launcher enters once, so that what it forks is born there;
+ *   v2: one a case, made by the runner, to which the group is delegated.
+ * The runner sees no file system of cgroups: it gets descriptors.
  */
 #ifndef SUBMITTER_SANDBOX_CGROUP_H
 #define SUBMITTER_SANDBOX_CGROUP_H

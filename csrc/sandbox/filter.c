@@ -348,14 +348,6 @@ static void allow_sockets(scmp_filter_ctx filter) {
     for (size_t i = 0; i < COUNT(families); i++) {
         allow_when(filter, SCMP_SYS(socket), low_half(0, (uint64_t)families[i]));
     }
-    for (int family = 0; family < AF_MAX + 8; family++) {
-        if (family != AF_UNIX && family != AF_INET && family != AF_INET6) {
-            struct scmp_arg_cmp condition = low_half(0, (uint64_t)family);
-            check(
-                seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1, &condition),
-                "socket");
-        }
-    }
     allow_when(filter, SCMP_SYS(socketpair), low_half(0, AF_UNIX));
 }
 
@@ -399,23 +391,24 @@ static void allow_mknod(scmp_filter_ctx filter) {
 
 /* All but the size of core dumps: the limit that stands is the only one that the kernel takes for "never",
    even where core_pattern is a pipe, and zero isn't it. A program that sets it to zero is told that it did.
- */
+   "All but one number" is said in masks, because the kernel looks at the low half only: of 0 to 15 all
+   without bit 2, and of those with it all that have another bit as well. */
 static void allow_limits(scmp_filter_ctx filter) {
-    for (uint64_t resource = 0; resource < RLIM_NLIMITS; resource++) {
-        if (resource == RLIMIT_CORE) {
-            struct scmp_arg_cmp set = low_half(0, resource);
-            check(seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(0), SCMP_SYS(setrlimit), 1, &set),
-                  "setrlimit");
-            struct scmp_arg_cmp get[] = {low_half(1, resource), SCMP_CMP(2, SCMP_CMP_EQ, 0, 0)};
-            check(seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 2, get), "prlimit64");
-            struct scmp_arg_cmp change[] = {low_half(1, resource), SCMP_CMP(2, SCMP_CMP_NE, 0, 0)};
-            check(seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(0), SCMP_SYS(prlimit64), 2, change),
-                  "prlimit64");
-        } else {
-            allow_when(filter, SCMP_SYS(setrlimit), low_half(0, resource));
-            allow_when(filter, SCMP_SYS(prlimit64), low_half(1, resource));
-        }
+    static const struct {
+        uint64_t mask, value;
+    } others[] = {{0xfffffff4, 0}, {0xfffffff5, 5}, {0xfffffff6, 6}, {0xfffffffc, 12}};
+    _Static_assert(RLIMIT_CORE == 4 && RLIM_NLIMITS <= 16, "the masks above are made for these numbers");
+    for (size_t i = 0; i < COUNT(others); i++) {
+        uint64_t mask = others[i].mask, value = others[i].value;
+        allow_when(filter, SCMP_SYS(setrlimit), SCMP_CMP(0, SCMP_CMP_MASKED_EQ, mask, value));
+        allow_when(filter, SCMP_SYS(prlimit64), SCMP_CMP(1, SCMP_CMP_MASKED_EQ, mask, value));
     }
+    struct scmp_arg_cmp set = low_half(0, RLIMIT_CORE);
+    check(seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(0), SCMP_SYS(setrlimit), 1, &set), "setrlimit");
+    struct scmp_arg_cmp get[] = {low_half(1, RLIMIT_CORE), SCMP_CMP(2, SCMP_CMP_EQ, 0, 0)};
+    check(seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 2, get), "prlimit64");
+    struct scmp_arg_cmp change[] = {low_half(1, RLIMIT_CORE), SCMP_CMP(2, SCMP_CMP_NE, 0, 0)};
+    check(seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(0), SCMP_SYS(prlimit64), 2, change), "prlimit64");
 }
 
 /* Numbers that this libseccomp doesn't know belong to calls newer than it: "no such call" is what programs

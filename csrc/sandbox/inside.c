@@ -144,9 +144,13 @@ void inside_run(struct inside *inside) {
     die_with_supervisor();
     namespaces_name_host();
     limits_leave_session();
-    int last_process = mounts_build(inside->spec);
-    if (last_process >= 0) {
-        handover_add(inside->handover, "process.last", last_process);
+    struct mounts_opened opened = mounts_build(inside->spec);
+    /* Made here because the outer process is waiting for the kernel to move this one into its cgroup. */
+    inside->filter = filter_export_student();
+    handover_add(inside->handover, "filter", inside->filter);
+    handover_add(inside->handover, "processes", opened.processes);
+    if (opened.last_process >= 0) {
+        handover_add(inside->handover, "process.last", opened.last_process);
     }
     await(inside, INSIDE_PLACED);
     namespaces_hide_cgroups();

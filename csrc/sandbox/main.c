@@ -3,45 +3,49 @@
  *
  * THEORY OF OPERATION
  *
- * Two processes. The outer one, the supervisor, stays in the host's namespaces: it makes the cgroups, maps
- * the users, waits, and takes everything down. The inner one is born in namespaces of its own, builds what is
- * seen inside from within, gives up what it may, and becomes the program. As process 1 of its PID namespace
- * it takes all others along when it ends, and it ends when the supervisor does (parent-death signal). The
- * program is either submitter-runner, which then runs the student's program case by case, or, when started by
- * hand, the student's program itself, once.
+ * Two processes. The outer one, the supervisor, stays in the host's namespaces: it makes the cgroups, maps the
+ * users, waits, and takes everything down. The inner one is born in namespaces of its own, builds what is seen
+ * inside from within, gives up what it may, and becomes the program. As process 1 of its PID namespace it takes
+ * all others along when it ends, and it ends when the supervisor does (parent-death signal). The program is
+ * either submitter-runner, which then runs the student's program case by case, or, when started by hand, the
+ * student's program itself, once.
  *
  * Inside there are two users (and a third, 1, that only signals come from). 0 is the runner: no user of the
- * host's, and with four capabilities that count in its own user namespace only. 1000 is the student: no
- * capability, no way to get one, and another user than the runner, so that it can neither signal, trace nor
- * read it. Which users they are outside differs between sandboxes.
+ * host's privileged ones, and with four capabilities that count in its own user namespace only. 1000 is the
+ * student: no capability, no way to get one, and another user than the runner, so that it can neither signal,
+ * trace nor read it. Which users they are outside differs between sandboxes.
  *
- * The walls, what each is for, and what falls if it falls
- *   user namespace      root inside is nobody outside. Without it, a hole in any other wall is a hole in the
- * machine. PID namespace       other processes can't be seen or signalled; ending process 1 ends all. Without
- * it: survivors. mount namespace     a root of its own by pivot_root: the system read-only, a few settings,
- * five devices, no /sys, a /proc of own processes only. Without it: the host's files as far as their modes
- * allow. network namespace   no interface at all, not even loopback is up; abstract sockets are its own.
- * Without it: the network, credentials of the cloud's metadata service, other services of the machine. IPC,
- * UTS, cgroup    System V objects, message queues, host name and cgroup paths of its own. cgroup memory,
- * number of processes and CPU time of a case as a whole. Without it (rlimit) each process is bounded alone,
- * and memory multiplies with the number of processes. rlimits             a second net below the cgroup, and
- * the only one for single files and open files. no new privileges,  set-user-id programs and file
- * capabilities give nothing; the bounding set leaves the runner SETUID, capabilities        SETGID, KILL and
- * SYS_ADMIN. Without them: more kernel surface. system calls        the student's filter refuses all that
- * isn't listed, the runner's what reaches the machine. Without it: the whole surface of the kernel, on which
- * all other walls stand. descriptors         nothing is inherited but what is named. Without it: whatever the
- * host had open. session, keyring    no controlling terminal to type into, no keys of whoever started this.
+ * The walls: what each is for, and what falls if it falls
+ *
+ *   user namespace      root inside is nobody outside.
+ *                       Without it, a hole in any other wall is a hole in the machine.
+ *   PID namespace       other processes can't be seen or signalled; ending process 1 ends all.
+ *                       Without it: survivors.
+ *   mount namespace     a root of its own by pivot_root: the system read-only, a few settings, five devices, no
+ *                       /sys, a /proc of own processes only.
+ *                       Without it: the host's files as far as their modes allow.
+ *   network namespace   no interface at all, not even loopback is up; abstract sockets are its own.
+ *                       Without it: the network, the credentials of a cloud's metadata service, other services.
+ *   IPC, UTS, cgroup    System V objects, message queues, host name and cgroup paths of its own.
+ *   cgroup              memory, number of processes and CPU time of a case as a whole.
+ *                       Without it (rlimit) each process is bounded alone, and memory multiplies with them.
+ *   rlimits             a second net below the cgroup, and the only one for single files and open files.
+ *   capabilities,       set-user-id programs and file capabilities give nothing; the bounding set leaves the
+ *   no new privileges   runner SETUID, SETGID, KILL and SYS_ADMIN. Without them: more kernel surface.
+ *   system calls        the student's filter refuses all that isn't listed, the runner's what reaches the machine.
+ *                       Without it: the whole surface of the kernel, on which all other walls stand.
+ *   descriptors         nothing is inherited but what is named. Without it: whatever the host had open.
+ *   session, keyring    no controlling terminal to type into, no keys of whoever started this.
  *
  * Assumed of the kernel: Linux 5.12 or newer (mount_setattr, clone3, close_range), user namespaces allowed,
- * seccomp filters, and cgroups, v1 or v2, unless accounting by rlimits was asked for. What the kernel itself
- * has wrong, a fault in a system call that the student may make, is not defended against.
+ * seccomp filters, and cgroups, v1 or v2, unless accounting by rlimits was asked for. What the kernel itself has
+ * wrong, a fault in a system call that the student may make, is not defended against.
  *
- * Each wall that can't be built ends the whole with its name, the reason and a remedy on standard error and
- * exit code 3, before the program runs. "They failed" never takes this path: what a program did is told by
- * its exit code, or, in the runner's case, by the protocol.
+ * Each wall that can't be built ends the whole with its name, the reason and a remedy on standard error and exit
+ * code 3, before the program runs. "They failed" never takes this path: what a program did is told by its exit
+ * code, or, in the runner's case, by the protocol.
  */
 #include "cgroup.h"
-#include "filter.h"
 #include "inside.h"
 #include "namespaces.h"
 #include "report.h"
@@ -237,13 +241,11 @@ int main(int count, char **words) {
     read_wishes(count, words);
     supervise_prepare();
     inside.program = open_program();
-    inside.filter = filter_export_student();
     namespaces_choose(&identity);
     report_on_failure(take_down);
     cgroup_make(&cgroup, &spec);
     cgroup_delegate(&cgroup, identity.users[0], identity.groups[0]);
     if (spec.role == SPEC_RUNNER) {
-        handover_add(&handover, "filter", inside.filter);
         cgroup_hand_over(&cgroup, &handover);
     } else {
         supervise_pipes(inside.output);

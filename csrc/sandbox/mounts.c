@@ -295,23 +295,35 @@ static void show_devices(int root) {
     }
 }
 
-/* Processes only, and of those only one's own: no /proc/sys, no other user's process. The group that may see
-   all is the runner's. */
-static void show_processes(int root) {
-    make_directory(root, "proc", 0555);
-    int context = fsopen("proc", FSOPEN_CLOEXEC);
-    if (context < 0 || fsconfig(context, FSCONFIG_SET_STRING, "hidepid", "invisible", 0) < 0 ||
-        fsconfig(context, FSCONFIG_SET_STRING, "subset", "pid", 0) < 0 ||
-        fsconfig(context, FSCONFIG_SET_STRING, "gid", "0", 0) < 0 ||
-        fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0) {
+/* A /proc of this PID namespace, not hung up anywhere yet. Restricted, it has processes only, and of those
+   one's own; the group that may see all is the runner's. */
+static int make_processes(bool restricted, unsigned attributes) {
+    int tree = -1, context = fsopen("proc", FSOPEN_CLOEXEC);
+    bool set = context >= 0;
+    if (restricted) {
+        set = set && fsconfig(context, FSCONFIG_SET_STRING, "hidepid", "invisible", 0) == 0 &&
+              fsconfig(context, FSCONFIG_SET_STRING, "subset", "pid", 0) == 0 &&
+              fsconfig(context, FSCONFIG_SET_STRING, "gid", "0", 0) == 0;
+    }
+    if (set && fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0) {
+        attributes |= MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+        tree = fsmount(context, FSMOUNT_CLOEXEC, attributes);
+    }
+    if (tree < 0) {
         fail("can't make a file system of processes for", "/proc");
     }
-    int tree = fsmount(context, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
-    if (tree < 0 || move_mount(tree, "", root, "proc", MOVE_MOUNT_F_EMPTY_PATH) < 0) {
+    close(context);
+    return tree;
+}
+
+/* Read-only, so that nobody makes himself less likely a victim when memory runs out. */
+static void show_processes(int root) {
+    make_directory(root, "proc", 0555);
+    int tree = make_processes(true, MOUNT_ATTR_RDONLY);
+    if (move_mount(tree, "", root, "proc", MOVE_MOUNT_F_EMPTY_PATH) < 0) {
         fail("can't mount", "/proc");
     }
     close(tree);
-    close(context);
 }
 
 /* Where the runner puts the submission. Its size is no limit of the student's, who can't write there. */
@@ -342,20 +354,6 @@ static void make_scratch(const struct spec *spec) {
         mount("scratch/shm", "dev/shm", NULL, MS_BIND, NULL) < 0) {
         fail("can't mount", "the writable places");
     }
-}
-
-/* A /proc of its own with all settings, never hung up anywhere. */
-static int open_settings(void) {
-    int context = fsopen("proc", FSOPEN_CLOEXEC);
-    int tree = -1;
-    if (context >= 0 && fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0) {
-        tree = fsmount(context, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
-    }
-    if (tree < 0) {
-        fail("can't make a file system of settings for", "/proc/sys");
-    }
-    close(context);
-    return tree;
 }
 
 /* Its user namespace's limits of namespaces: none of any kind can be made within. This stands behind the
@@ -405,7 +403,8 @@ static void check_root(void) {
     close(null);
 }
 
-int mounts_build(const struct spec *spec) {
+struct mounts_opened mounts_build(const struct spec *spec) {
+    struct mounts_opened opened;
     umask(022);
     detach_from_host();
     int root = start_root();
@@ -416,11 +415,13 @@ int mounts_build(const struct spec *spec) {
     show_processes(root);
     make_source_place();
     make_scratch(spec);
-    int settings = open_settings();
+    int settings = make_processes(false, 0);
+    opened.processes = make_processes(true, 0);
+    /* Last of what mounts anything: a mount that isn't hung up has a namespace of its own. */
     forbid_namespaces(settings);
-    int last_process = openat(settings, "sys/kernel/ns_last_pid", O_RDWR | O_CLOEXEC);
+    opened.last_process = openat(settings, "sys/kernel/ns_last_pid", O_RDWR | O_CLOEXEC);
     close(settings);
     leave_old_root(root);
     check_root();
-    return last_process;
+    return opened;
 }

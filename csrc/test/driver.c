@@ -148,7 +148,7 @@ bool driver_start(struct driver *driver, const char *accounting, const char *int
     int to[2], from[2];
     char folder[PATH_MAX];
     const char *given = getenv("SUBMITTER_BUILD");
-    *driver = (struct driver){.accounting = accounting};
+    *driver = (struct driver){.process = -1, .to = -1, .from = -1, .accounting = accounting};
     snprintf(driver->interpreter, sizeof driver->interpreter, "%s", interpreter);
     if (!realpath(given ? given : "build", folder)) {
         return fail(driver, "the folder of the programs");
@@ -254,6 +254,9 @@ void driver_outcome_end(struct driver_outcome *outcome) {
 
 static int collect(struct driver *driver) {
     int status;
+    if (driver->process <= 0) {
+        return -1;
+    }
     for (int waited = 0; waited < PATIENCE_MS; waited++) {
         if (waitpid(driver->process, &status, WNOHANG) == driver->process) {
             driver->process = -1;

@@ -443,6 +443,7 @@ static void test_walls(void) {
     prints(
         "no host files",
         "import os\n"
+        "try: open('/proc/self/oom_score_adj', 'w').write('0'); print('safe')\nexcept OSError: pass\n"
         "for path in ['/root', '/home', '/sys', '/proc/sys', '/proc/kcore', '/etc/shadow', '/var', '/run',\n"
         "             '/work', '/proc/1', '/proc/1/environ', '/dev/tty', '/dev/sda', '/dev/kmsg', '/boot']:\n"
         "  if os.path.exists(path): print('there is', path)\n"

@@ -65,6 +65,11 @@ describe("core.task", function()
       assert.are.equal(5001, select("#", one:join()))
     end)
 
+    it("hands over many arguments", function()
+      local one = task.spawn("one", function(...) return select("#", ...), ... end, table.unpack({}, 1, 5000))
+      assert.are.equal(5000, (select(2, one:join())))
+    end)
+
     it("lets several wait", function()
       local one = task.spawn("one", function() clock.sleep_ms(5) return "r" end)
       local waiters = {}

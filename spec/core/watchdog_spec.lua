@@ -18,6 +18,7 @@ describe("core.watchdog", function()
   it("hands arguments and results over", function()
     assert.are.same({ true, 1, nil, "x" }, { watchdog.call(1000, function(...) return ... end, 1, nil, "x") })
     assert.are.equal(1, select("#", watchdog.call(1000, function() end)))
+    assert.are.equal(5001, select("#", watchdog.call(1000, function(...) return ... end, table.unpack({}, 1, 5000))))
     assert.are.equal(3001, select("#", watchdog.call(1000, table.unpack, {}, 1, 3000)))
   end)
 

@@ -1,0 +1,186 @@
+--- What the service costs, against the bare interpreter in the same run.
+---
+---     build/submitter run spec/bench/bench.lua [ROUNDS]
+---
+--- "Bare" is `python3 FILE.py ARGUMENTS` by the same interpreter from the same /usr that the sandbox shows, with a cleared
+--- environment. Rounds are interleaved (bare, sandbox, whole service, …), so that a machine whose speed drifts doesn't
+--- favour one of them; shown are medians, the quartiles beside them, and the median of the ratios round by round.
+local root = (arg[0]:match "^(.*)/[^/]*$" or ".") .. "/../.."
+package.path = root .. "/?.lua;" .. package.path
+
+local host = require "submitter.host"
+local python = require "submitter.python"
+local submit = require "submitter.cli.submit"
+local support = require "spec.integration.support"
+
+local must = support.must
+local rounds = tonumber(arg[1] or "15")
+local CASES = 10
+local ADMIN, EVENT, ASSIGNMENT = "bench", "spring", "sum"
+local program = "import sys\nprint(sum(int(word) for word in sys.argv[1:]))\n"
+local environment = { PATH = "/usr/local/bin:/usr/bin:/bin", HOME = "/tmp", LANG = "C.UTF-8" }
+local limits = { memory_bytes = 256 << 20, cpu_ms = 2000, wall_ms = 6000, output_bytes = 1 << 20, processes = 16,
+  file_bytes = 16 << 20 }
+
+-- ---- figures ----
+
+local function sorted(values)
+  local copy = table.move(values, 1, #values, 1, {})
+  table.sort(copy)
+  return copy
+end
+
+local function quantile(values, share)
+  local ordered = sorted(values)
+  return ordered[math.max(1, math.ceil(#ordered * share))]
+end
+
+local function ratios(values, base)
+  local result = {}
+  for index, value in ipairs(values) do result[index] = value / base[index] end
+  return result
+end
+
+local rows = {}
+
+--- values, base: one a round. base nil: no ratio.
+local function show(name, unit, values, base, base_name)
+  local text = ("%-58s %9.2f %s  (%.2f to %.2f)"):format(name, quantile(values, 0.5), unit, quantile(values, 0.25),
+    quantile(values, 0.75))
+  if base then text = text .. ("   %.2f × %s"):format(quantile(ratios(values, base), 0.5), base_name) end
+  print(text)
+  rows[#rows + 1] = { name = name, unit = unit, median = quantile(values, 0.5),
+    ratio = base and quantile(ratios(values, base), 0.5) or nil, base = base_name }
+end
+
+local function elapsed_ms(body, ...)
+  local began = host.clock.monotonic_us()
+  body(...)
+  return (host.clock.monotonic_us() - began) / 1000
+end
+
+-- ---- what is measured ----
+
+local interpreter, version = python.find(nil)
+must(interpreter, version)
+
+local services = support.deployment("bench", { slots = "2" })
+local file = must(host.file.directory(services.folder:path()))
+must(file:write("sum.py", program))
+local program_path = services.folder:path() .. "/sum.py"
+
+local function bare()
+  local ended = must(host.child.run { program = interpreter, arguments = { program_path, "1", "2", "3" },
+    environment = environment })
+  assert(ended.stdout == "6\n", ended.stderr)
+end
+
+local function bare_ten()
+  for _ = 1, CASES do bare() end
+end
+
+local function in_sandbox(case_times)
+  local sandbox = must(host.sandbox.start { limits = limits, interpreter = interpreter })
+  must(sandbox:submit { files = { { name = "sum.py", data = program } }, program = "sum.py", limits = limits })
+  for number = 1, CASES do
+    case_times[#case_times + 1] = elapsed_ms(function()
+      local result = must(sandbox:case { number = number, arguments = { "1", "2", "3" } })
+      assert(result.stdout == "6\n", result.stderr)
+    end)
+  end
+  sandbox:close()
+end
+
+local function process_figures(pid)
+  local stat = assert(io.open(("/proc/%d/stat"):format(pid))):read "a"
+  local fields = {}
+  for field in stat:match "^.*%) (.*)$":gmatch "%S+" do fields[#fields + 1] = field end
+  local status = assert(io.open(("/proc/%d/status"):format(pid))):read "a"
+  return {
+    cpu_ms = (tonumber(fields[12]) + tonumber(fields[13])) * 10, -- clock ticks of 10 ms (sysconf _SC_CLK_TCK is 100)
+    rss_mib = tonumber(status:match "VmRSS:%s+(%d+)") / 1024,
+  }
+end
+
+local serial = 0
+
+--- Hands in and waits until the message is deleted.
+local function through_service(watch)
+  serial = serial + 1
+  must(submit.hand_in(services, { source = program, admin = ADMIN, event = EVENT, assignment = ASSIGNMENT,
+    tokens = { host.digest.md5("bench " .. serial) } }))
+  local began = host.clock.monotonic_us()
+  while true do
+    local depth = must(services.queue:depth())
+    if depth.ready + depth.held == 0 then break end
+    watch:wait(1000)
+  end
+  return (host.clock.monotonic_us() - began) / 1000
+end
+
+local function prepare_cases()
+  local inputs, outputs = {}, {}
+  for number = 1, CASES do
+    inputs[number], outputs[number] = ("1 2 %d"):format(number), tostring(3 + number)
+  end
+  local base = ("%s/%s/%s/grading/"):format(ADMIN, EVENT, ASSIGNMENT)
+  must(services.store:put(base .. "test.in", table.concat(inputs, "\n") .. "\n"))
+  must(services.store:put(base .. "test.out", table.concat(outputs, "\n") .. "\n"))
+end
+
+-- ---- the run ----
+
+print(("%s %s, %d processors, %d rounds; medians (quartiles)"):format(interpreter, version, host.system.processors(),
+  rounds))
+prepare_cases()
+
+local worker = must(host.child.start { program = host.system.executable(),
+  arguments = { "serve", "--config", services.path }, environment = { PATH = "/usr/bin:/bin" } })
+host.clock.sleep_ms(1000)
+local idle = process_figures(worker:pid())
+local watch = must(services.directory:watch "queue/held")
+through_service(watch)
+
+local one, ten, cases, whole_sandbox, service = {}, {}, {}, {}, {}
+local cpu_before = process_figures(worker:pid()).cpu_ms
+for round = 1, rounds do
+  one[round] = elapsed_ms(bare)
+  ten[round] = elapsed_ms(bare_ten)
+  local times = {}
+  whole_sandbox[round] = elapsed_ms(in_sandbox, times)
+  cases[round] = quantile(times, 0.5)
+  service[round] = through_service(watch)
+end
+local host_cpu_ms = (process_figures(worker:pid()).cpu_ms - cpu_before) / rounds
+local after = process_figures(worker:pid())
+worker:kill "TERM"
+worker:wait()
+
+show("bare python3 FILE.py ARGUMENTS", "ms", one)
+show("ten of them", "ms", ten, one, "bare")
+show("one more case in a sandbox", "ms", cases, one, "bare")
+show("ten cases in a cold sandbox, built and taken down", "ms", whole_sandbox, ten, "ten bare")
+show("ten cases by the service, message received → deleted", "ms", service, ten, "ten bare")
+show("  the same", "ms", service, one, "bare")
+
+-- Start of a script.
+file:write("empty.lua", "")
+local empty = services.folder:path() .. "/empty.lua"
+local ours, theirs = {}, {}
+for round = 1, 2 * rounds do
+  ours[round] = elapsed_ms(function()
+    must(host.child.run { program = host.system.executable(), arguments = { "run", empty } })
+  end)
+  theirs[round] = elapsed_ms(function() must(host.child.run { program = "/usr/bin/lua5.4", arguments = { empty } }) end)
+end
+show("lua5.4 on an empty script", "ms", theirs)
+show("submitter run on the same", "ms", ours, theirs, "lua5.4")
+
+print(("%-58s %9.2f MiB"):format("worker idle, sandboxes ready: memory (RSS)", idle.rss_mib))
+print(("%-58s %9.2f MiB"):format("worker after the rounds", after.rss_mib))
+print(("%-58s %9.2f ms"):format("worker's own CPU a submission of ten cases (by 10 ms ticks)", host_cpu_ms))
+
+local build = host.system.executable():match "^(.*)/"
+must(must(host.file.directory(build .. "/bench", { create = true })):write("figures.json",
+  host.json.encode({ rounds = rounds, rows = rows, idle_rss_mib = idle.rss_mib, host_cpu_ms = host_cpu_ms },
+    { indent = 2 }) .. "\n"))

@@ -1,0 +1,17 @@
+# attack: takes memory as files without a name
+# wall: the memory limit of the case's cgroup, which such files count towards; RLIMIT_FSIZE bounds each
+# ending: memory
+# ending in rlimit: exit 0
+# output: refused
+# limits: memory=64M files=32M cpu=5s
+import os
+
+kept = []
+piece = b"x" * (1 << 20)
+try:
+    while True:
+        kept.append(os.memfd_create("more"))
+        for _ in range(16):
+            os.write(kept[-1], piece)
+except OSError:
+    print("refused")

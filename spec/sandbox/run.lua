@@ -1,0 +1,253 @@
+-- Runs hostile and honest programs within the walls and looks, from outside, whether the walls held:
+--
+--     build/submitter run spec/sandbox/run.lua [--accounting rlimit] [NAME…]
+--
+-- Each is a file <name>.py beside this one, whose header says how it is to end (README.md). Prints TAP; exits 1 if anything
+-- failed. Two run at a time, except those that measure.
+local here = arg[0]:match("^(.*)/[^/]*$") or "."
+package.path = here .. "/support/?.lua;" .. here .. "/../../lua/?.lua;" .. here .. "/../../lua/?/init.lua;" .. package.path
+
+local host = require "submitter.host"
+local python = require "submitter.python"
+local canary = require "canary"
+local header = require "header"
+local judge = require "judge"
+local machine = require "machine"
+
+local secret_name, patience_ms = "SUBMITTER_ATTACK_SECRET", 20 * 1000
+
+-- ---- the host process, with secrets of its own ----
+
+-- Whatever a host process has in its environment and open files must not get in. So it is run with both: itself again.
+local function run_with_secrets()
+  local secret = "CANARY-" .. host.digest.random(16)
+  local environment = { [secret_name] = secret }
+  for _, name in ipairs { "PATH", "HOME", "TMPDIR", "LANG" } do environment[name] = os.getenv(name) end
+  local arguments = { "run", arg[0] }
+  for _, word in ipairs(arg) do arguments[#arguments + 1] = word end
+  local child <close> = assert(host.child.start {
+    program = host.system.executable(), arguments = arguments, environment = environment, stdin = "null",
+    stdout = "inherit", stderr = "inherit", descriptors = { [9] = secret },
+  })
+  for _, signal in ipairs { "TERM", "INT", "HUP" } do
+    host.task.on_signal(signal, function() child:kill(signal) end)
+  end
+  local ended = child:wait()
+  os.exit(ended.exit_code or 1)
+end
+
+-- ---- programs ----
+
+local function read_program(folder, name)
+  local source = assert(folder:read(name .. ".py"))
+  local good, parsed = pcall(header.read, source)
+  if not good then error(("%s.py: %s"):format(name, parsed), 0) end
+  parsed.name = name
+  parsed.files = { { name = name .. ".py", data = source } }
+  for _, other in ipairs(parsed.with) do
+    parsed.files[#parsed.files + 1] = { name = other, data = assert(folder:read("support/" .. other)) }
+  end
+  return parsed
+end
+
+local function read_programs(folder, names)
+  local wanted, programs = {}, {}
+  for _, name in ipairs(names) do wanted[name] = true end
+  for _, entry in ipairs(assert(folder:list("."))) do
+    local name = entry.name:match("^(.+)%.py$")
+    if name and (#names == 0 or wanted[name]) then
+      programs[#programs + 1] = read_program(folder, name)
+      wanted[name] = nil
+    end
+  end
+  if next(wanted) then error(("there is no program %s"):format(next(wanted)), 0) end
+  return programs
+end
+
+-- Which modules of those that programs need this Python has, and what kind of machine it runs on.
+local function ask_interpreter(interpreter, programs)
+  local names, seen = {}, {}
+  for _, program in ipairs(programs) do
+    for _, name in ipairs(program.modules) do
+      if not seen[name] then names[#names + 1] = name end
+      seen[name] = true
+    end
+  end
+  local question = "import importlib, os, sys\nprint(os.uname().machine)\nfor name in sys.argv[1:]:\n"
+    .. "  try: importlib.import_module(name); print(name)\n  except ImportError: pass"
+  local result = assert(host.child.run {
+    program = interpreter, arguments = { "-I", "-c", question, table.unpack(names) },
+    environment = { LANG = "C.UTF-8" },
+  })
+  assert(result.exit_code == 0, result.stderr)
+  local abilities = {}
+  for line in result.stdout:gmatch("[^\n]+") do abilities[line] = true end
+  return abilities
+end
+
+local function reason_to_skip(program, abilities)
+  if program.machine and not abilities[program.machine] then
+    return "written for " .. program.machine
+  end
+  for _, name in ipairs(program.modules) do
+    if not abilities[name] then return "this Python has no module " .. name end
+  end
+end
+
+-- ---- one program ----
+
+local starting = false
+
+-- One after the other, so that it is known which sandbox is whose.
+local function start_sandbox(setting, limits)
+  while starting do host.clock.sleep_ms(2) end
+  starting = true
+  local before = machine.sandboxes()
+  local sandbox, message = host.sandbox.start {
+    limits = limits, interpreter = setting.interpreter, accounting = setting.accounting,
+  }
+  local supervisor
+  for number in pairs(machine.sandboxes()) do
+    if not before[number] then supervisor = number end
+  end
+  starting = false
+  if not sandbox then error("the sandbox didn't start: " .. message, 0) end
+  assert(supervisor, "the sandbox's supervisor isn't to be seen")
+  return sandbox, supervisor
+end
+
+-- {secrets} stands for several arguments, the others for one.
+local function fill_arguments(setting, program, number)
+  local arguments = {}
+  for _, word in ipairs(program.arguments) do
+    if word == "{secrets}" then
+      for _, path in ipairs(setting.canary:paths()) do arguments[#arguments + 1] = path end
+    else
+      arguments[#arguments + 1] = word:gsub("{number}", tostring(number)):gsub("{neighbour}", setting.canary.address)
+        :gsub("{host}", tostring(host.system.pid()))
+    end
+  end
+  return arguments
+end
+
+local function run_cases(setting, program, sandbox, complain)
+  local done, message = sandbox:submit { files = program.files, program = program.name .. ".py", limits = program.limits }
+  if not done then return complain("the submission was refused: " .. message) end
+  for number = 1, program.cases do
+    local before = host.clock.monotonic_ms()
+    local result
+    result, message = sandbox:case {
+      number = number, arguments = fill_arguments(setting, program, number), stdin = program.input,
+    }
+    if not result then return complain(("case %d: the sandbox failed: %s"):format(number, message)) end
+    local elapsed_ms = host.clock.monotonic_ms() - before
+    local complaints = judge.case(program, setting.accounting, result, elapsed_ms, setting.canary.secret)
+    for _, complaint in ipairs(complaints) do
+      complain(program.cases > 1 and ("case %d %s"):format(number, complaint) or complaint)
+    end
+  end
+end
+
+-- All that is wrong, as complaints.
+local function run_program(setting, program)
+  local complaints = {}
+  local function complain(text) complaints[#complaints + 1] = text end
+  local sandbox, supervisor = start_sandbox(setting, program.limits)
+  local groups = machine.groups(supervisor)
+  local in_time, message = host.task.within(patience_ms, function()
+    run_cases(setting, program, sandbox, complain)
+    return true
+  end)
+  if not in_time then complain(("it didn't come to an end: %s"):format(message)) end
+  local closed
+  closed, message = host.task.within(patience_ms, sandbox.close, sandbox)
+  if not closed then complain("the sandbox didn't close: " .. tostring(message)) end
+  for _, complaint in ipairs(machine.left_over(supervisor, groups)) do complain(complaint) end
+  return complaints
+end
+
+-- ---- all of them ----
+
+local passed, failed = 0, 0
+
+local function report(name, complaints, skipped)
+  if #complaints == 0 then passed = passed + 1 else failed = failed + 1 end
+  local number = passed + failed
+  if skipped then
+    print(("ok %d - %s # SKIP %s"):format(number, name, skipped))
+  elseif #complaints == 0 then
+    print(("ok %d - %s"):format(number, name))
+  else
+    print(("not ok %d - %s # %s"):format(number, name, (table.concat(complaints, "; "):gsub("\n", "\\n"))))
+  end
+  io.stdout:flush()
+end
+
+local function run_one(setting, program)
+  local skipped = reason_to_skip(program, setting.abilities)
+  if skipped then return report(program.name, {}, skipped) end
+  local good, complaints = pcall(run_program, setting, program)
+  report(program.name, good and complaints or { complaints })
+end
+
+local function run_lot(setting, programs, at_once)
+  local tasks, next_one = {}, 1
+  for index = 1, at_once do
+    tasks[index] = host.task.spawn("attacks", function()
+      while programs[next_one] do
+        local program = programs[next_one]
+        next_one = next_one + 1
+        run_one(setting, program)
+      end
+    end)
+  end
+  for _, task in ipairs(tasks) do assert(task:join()) end
+end
+
+local function run_all(setting, programs)
+  local lots = { [false] = {}, [true] = {} }
+  for _, program in ipairs(programs) do
+    local lot = lots[program.alone or false]
+    lot[#lot + 1] = program
+  end
+  run_lot(setting, lots[true], 1)
+  run_lot(setting, lots[false], 2)
+end
+
+local function read_arguments()
+  local accounting, names, index = "cgroup", {}, 1
+  while arg[index] do
+    if arg[index] == "--accounting" then
+      accounting, index = arg[index + 1], index + 1
+    else
+      names[#names + 1] = arg[index]
+    end
+    index = index + 1
+  end
+  if accounting ~= "cgroup" and accounting ~= "rlimit" then error("--accounting cgroup or --accounting rlimit", 0) end
+  return accounting, names
+end
+
+local function main()
+  local secret = os.getenv(secret_name)
+  if not secret then return run_with_secrets() end
+  local accounting, names = read_arguments()
+  local interpreter = assert(python.find())
+  local folder <close> = setmetatable({ value = assert(host.file.directory(here)) },
+    { __close = function(self) self.value:close() end })
+  local programs = read_programs(folder.value, names)
+  local setting = { accounting = accounting, interpreter = interpreter,
+    abilities = ask_interpreter(interpreter, programs) }
+  local before = machine.state()
+  setting.canary = canary.plant(secret, interpreter, here .. "/support/neighbour.py")
+  local good, message = pcall(run_all, setting, programs)
+  report("canaries and neighbour are untouched", setting.canary:complaints())
+  setting.canary:remove()
+  local changes = machine.changes(before, machine.state())
+  report("the machine is as it was", #changes > 0 and { "changed: " .. table.concat(changes, ", ") } or {})
+  print(("1..%d"):format(passed + failed))
+  if not good then error(message, 0) end
+  os.exit(failed == 0 and 0 or 1)
+end
+
+main()

@@ -1,0 +1,149 @@
+--- Looks at the machine from outside: which sandboxes there are, what is left of them, what of the host may not change.
+local host = require "submitter.host"
+
+local machine = {}
+
+-- The kernel's own files have no size and never wait: plain reading is right for them.
+local function slurp(path)
+  local file = io.open(path, "rb")
+  if not file then return nil end
+  local text = file:read("a")
+  file:close()
+  return text
+end
+
+---@async
+local function processes()
+  local folder = assert(host.file.directory("/proc"))
+  local entries = assert(folder:list("."))
+  folder:close()
+  local numbers = {}
+  for _, entry in ipairs(entries) do
+    local number = math.tointeger(tonumber(entry.name))
+    if number then numbers[#numbers + 1] = number end
+  end
+  return numbers
+end
+
+-- Name, parent and the four user ids of a process; nil when it has ended.
+local function describe(number)
+  local status = slurp(("/proc/%d/status"):format(number))
+  if not status then return nil end
+  local users = {}
+  for user in (status:match("\nUid:([^\n]*)") or ""):gmatch("%d+") do users[#users + 1] = math.tointeger(user) end
+  return {
+    number = number, name = status:match("^Name:%s*([^\n]*)"), users = users,
+    parent = math.tointeger(status:match("\nPPid:%s*(%d+)")), state = status:match("\nState:%s*(%S)"),
+  }
+end
+
+--- The sandboxes that this process has started and that still run: their supervisors' process numbers.
+---@async
+---@return table<integer, boolean>
+function machine.sandboxes()
+  local own, found = host.system.pid(), {}
+  for _, number in ipairs(processes()) do
+    local process = describe(number)
+    if process and process.parent == own and process.name:find("^submitter%-sandb") then found[number] = true end
+  end
+  return found
+end
+
+-- Where each v1 hierarchy, and v2's, is mounted: by the list of controllers in /proc/<n>/cgroup.
+local function hierarchies()
+  local mounts = {}
+  for line in slurp("/proc/self/mountinfo"):gmatch("[^\n]+") do
+    local place, kind, options = line:match("^%S+ %S+ %S+ %S+ (%S+) .* %- (%S+) %S+ (%S+)$")
+    if kind == "cgroup2" then
+      mounts[""] = place
+    elseif kind == "cgroup" then
+      for word in options:gmatch("[^,]+") do mounts[word] = place end
+    end
+  end
+  return mounts
+end
+
+--- The control groups that a sandbox made, as paths.
+---@async
+---@param supervisor integer
+---@return string[]
+function machine.groups(supervisor)
+  local mounts, found, seen = hierarchies(), {}, {}
+  for _, number in ipairs(processes()) do
+    local process = describe(number)
+    if process and process.parent == supervisor then
+      for controllers, group in (slurp(("/proc/%d/cgroup"):format(number)) or ""):gmatch("%d+:([^:\n]*):([^\n]*)") do
+        local made = group:match("^(.*/submitter%-[^/]*)")
+        local place = mounts[controllers:match("^[^,]*")]
+        local path = made and place and place .. made
+        if path and not seen[path] then
+          seen[path] = true
+          found[#found + 1] = path
+        end
+      end
+    end
+  end
+  return found
+end
+
+-- Started by root each sandbox has sixteen user ids of its own, which its supervisor's number tells.
+local first_user, users_each = 0x70000000, 16
+
+--- What is left of a sandbox that has been closed, as complaints.
+---@async
+---@param supervisor integer
+---@param groups string[] as machine.groups gave them
+---@return string[]
+function machine.left_over(supervisor, groups)
+  local complaints = {}
+  local least = first_user + users_each * (supervisor % (1 << 22))
+  for _, number in ipairs(processes()) do
+    local process = describe(number)
+    local ours = process and (process.number == supervisor or process.parent == supervisor)
+    for _, user in ipairs(process and process.users or {}) do
+      ours = ours or (user >= least and user < least + users_each)
+    end
+    if ours then
+      complaints[#complaints + 1] = ("process %d (%s, state %s) is left"):format(number, process.name, process.state)
+    end
+  end
+  for _, path in ipairs(groups) do
+    local folder = host.file.directory(path)
+    if folder then
+      folder:close()
+      complaints[#complaints + 1] = ("the control group %s is left"):format(path)
+    end
+  end
+  return complaints
+end
+
+--- What of the machine no program may change, by name.
+---@async
+---@return table<string, string>
+function machine.state()
+  local state = {}
+  for _, path in ipairs {
+    "/proc/sys/kernel/hostname", "/proc/sys/kernel/domainname", "/proc/sys/kernel/core_pattern",
+    "/proc/sys/kernel/modprobe", "/proc/sys/vm/overcommit_memory", "/proc/sys/kernel/pid_max", "/proc/sysvipc/sem",
+    "/proc/sysvipc/msg", "/proc/self/mountinfo", "/proc/self/oom_score_adj", "/proc/swaps", "/etc/passwd",
+    "/etc/group", "/etc/ld.so.preload", "/proc/self/cgroup",
+  } do
+    state[path] = slurp(path) or ""
+  end
+  return state
+end
+
+--- The names of what has changed.
+---@param before table<string, string>
+---@param now table<string, string>
+---@return string[]
+function machine.changes(before, now)
+  local changed = {}
+  for name, value in pairs(before) do
+    if now[name] ~= value then changed[#changed + 1] = name end
+  end
+  table.sort(changed)
+  return changed
+end
+
+return machine
