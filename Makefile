@@ -27,7 +27,7 @@ comma := ,
 PACKAGES_BUILD := gcc libc6-dev make pkg-config liblua5.4-dev libuv1-dev libseccomp-dev libssl-dev lua-cjson \
                   lua-argparse python3-minimal
 PACKAGES_TEST  := lua-busted
-PACKAGES_LINT  := clang clang-format clang-tidy cppcheck lua-check shellcheck
+PACKAGES_LINT  := lua5.4 clang clang-format clang-tidy cppcheck lua-check shellcheck
 
 # Installs what is missing of the packages named (as root), or prints the one line to run. $(1): packages
 define need
@@ -174,11 +174,17 @@ demo: packages-build programs
 
 .PHONY: bench
 bench: packages-build programs
+	$(call need,lua5.4)
 	@$(RUN) spec/bench/bench.lua
 
 # ---- order ----------------------------------------------------------------------------------------------------------
 
 C_FILES := $(wildcard csrc/*.c csrc/*/*.c csrc/*/*.h)
+
+# The path-sensitive analyzer doesn't know that luaL_error never returns: it sees the rooms without Lua.
+USING_LUA := csrc/main.c $(wildcard csrc/bind/*.c csrc/host/*.c)
+ANALYZED  := $(wildcard csrc/base/*.c csrc/io/*.c csrc/protocol/*.c csrc/sandbox/*.c csrc/runner/*.c)
+TIDY_FLAGS = -std=gnu11 -D_GNU_SOURCE -DSUBMITTER_VERSION=\"x\" $$(pkg-config --cflags $(HOST_PACKAGES) libseccomp)
 
 .PHONY: lint
 lint: packages-lint
@@ -188,8 +194,9 @@ lint: packages-lint
 	    'layers: lua5.4 spec/layers.lua' \
 	    'cppcheck: cppcheck -q --error-exitcode=1 --std=c11 --inline-suppr --enable=warning,portability \
 	        --suppress=missingInclude -DSUBMITTER_VERSION=\"x\" -D__x86_64__ -D__linux__ csrc && echo "1 passed, 0 failed"' \
-	    'clang-tidy: clang-tidy --quiet --warnings-as-errors=* $(wildcard csrc/*.c csrc/[!t]*/*.c) -- -std=gnu11 -D_GNU_SOURCE \
-	        -DSUBMITTER_VERSION=\"x\" $$(pkg-config --cflags $(HOST_PACKAGES) libseccomp) && echo "1 passed, 0 failed"'
+	    'clang-tidy: clang-tidy --quiet --warnings-as-errors=* $(ANALYZED) -- $(TIDY_FLAGS) && echo "1 passed, 0 failed"' \
+	    'clang-tidy-lua: clang-tidy --quiet --warnings-as-errors=* --checks=-clang-analyzer-* $(USING_LUA) -- $(TIDY_FLAGS) \
+	        && echo "1 passed, 0 failed"'
 
 .PHONY: format
 format:

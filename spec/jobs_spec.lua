@@ -196,6 +196,21 @@ describe("jobs", function()
     assert(root:lock("host-3-c")):release()
   end)
 
+  it("leaves nothing in the place of a worker that ends while it is judged", function()
+    assert(root:make("host-1-a"))
+    local disguised = support.disguise(root, {
+      list = function(directory, path)
+        local entries = directory:list(path)
+        assert(root:remove_tree("host-1-a"))
+        return entries
+      end,
+      -- As if it were killed before it gets to remove anything.
+      remove_tree = function() return nil, "killed", "EINTR" end,
+    })
+    assert.are.same({}, support.logged(function() assert(jobs.open(disguised)) end))
+    assert.is_nil(root:stat("host-1-a"))
+  end)
+
   it("lets go of its folder even if that can't be removed", function()
     local registry = assert(jobs.open(support.disguise(root, {
       remove_tree = function() return nil, "read-only file system", "EROFS" end,

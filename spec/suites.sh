@@ -28,7 +28,7 @@ for suite in "$@"; do
     name=${suite%%:*}
     command=${suite#*: }
     log="$logs/$name.log"
-    printf '\n== %s: %s\n' "$name" "$command"
+    printf '\n== %s\n' "$name"
     began=$(date +%s)
     # No pipe between the suite and this script: something it left running must not keep us waiting.
     timeout -k 10 "${SUITE_SECONDS:-900}" sh -c "$command" </dev/null >"$log" 2>&1

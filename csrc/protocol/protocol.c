@@ -301,7 +301,7 @@ bool protocol_write_end(struct protocol_writer *writer) {
 /* ---- reading ---- */
 
 /* A payload that is being taken apart. Once a field doesn't fit, `wrong` says so and all that follows yields
- * zeros. */
+   zeros. */
 struct payload {
     const uint8_t *next;
     size_t left;

@@ -220,7 +220,7 @@ void protocol_writer_end(struct protocol_writer *writer);
 void protocol_writer_sent(struct protocol_writer *writer, size_t count);
 
 /* Each appends whole frames; false, and the writer failed, when a field is out of bounds or there is no room.
- */
+   */
 bool protocol_write_hello(struct protocol_writer *writer, const struct protocol_hello *hello);
 bool protocol_write_ready(struct protocol_writer *writer);
 /* As many OUTPUT frames as the bytes need; none for no bytes. */

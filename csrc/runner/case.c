@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 /* CPU time is looked at again no sooner than this: it bounds both what looking costs and how far a limit is
- * missed. */
+   missed. */
 enum { LOOK_AGAIN_US = 2000 };
 
 /* A stream of the program's. */
@@ -70,7 +70,7 @@ static bool keep(struct case_output *kept, const uint8_t *bytes, size_t length) 
 }
 
 /* Takes what there is, at most so many bytes at a time so that a flood doesn't keep us from looking at the
- * clock. */
+   clock. */
 static bool drain(struct run *run, struct stream *stream, size_t at_once, struct fault *fault) {
     static uint8_t bytes[64 * 1024];
     size_t taken = 0;
@@ -150,7 +150,7 @@ static void look_at_time(struct run *run) {
 }
 
 /* Reaps whoever ended. Those that lost their parents are ours to reap, or they would count as processes of
- * the case. */
+   the case. */
 static void reap_ended(struct run *run) {
     struct signalfd_siginfo information[8];
     struct rusage used;
@@ -201,7 +201,7 @@ static bool watch(struct run *run, struct fault *fault) {
             {.fd = run->streams[0].descriptor, .events = POLLIN},
             {.fd = run->streams[1].descriptor, .events = POLLIN},
             /* No events are asked for: the host may have sent more, but that it has gone is told in any case.
-             */
+               */
             {.fd = STDIN_FILENO, .events = 0},
         };
         struct timespec wait = until(run);
@@ -235,7 +235,7 @@ static bool watch(struct run *run, struct fault *fault) {
 /* ---- ending ---- */
 
 /* By its own descriptor first, because before it has become the student it is not among the student's
- * processes. */
+   processes. */
 static void end_main(struct run *run) {
     siginfo_t information;
     struct rusage used;
@@ -297,7 +297,7 @@ static void tell_output(struct run *run, struct protocol_result *result) {
 }
 
 /* Everything that is left is ended before the rest of the output is taken: nobody can keep us waiting for it.
- */
+   */
 static bool finish(struct run *run, struct protocol_result *result, struct fault *fault) {
     run->ended_us = now_us();
     end_main(run);

@@ -283,7 +283,7 @@ bool launch_start(struct launcher *launcher, const struct walls *walls, struct f
         return fault_fatal(fault, "launcher", "no channel to it: %s", strerror(errno));
     }
     /* Without an exit signal it is no child that a plain wait sees: waiting for all children means all but
-     * this one. */
+       this one. */
     struct clone_args arguments = {0};
     long process = syscall(SYS_clone3, &arguments, sizeof arguments);
     if (process == 0) {

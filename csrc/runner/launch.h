@@ -44,7 +44,7 @@ struct launch_process {
 };
 
 /* Starts the launcher, in the case's group if it is to be entered beforehand; in the place of one that died.
- */
+   */
 bool launch_start(struct launcher *launcher, const struct walls *walls, struct fault *fault);
 /* Does it still run? When memory is short enough the kernel may take it for want of another victim. */
 bool launch_alive(const struct launcher *launcher);
@@ -56,7 +56,7 @@ bool launch_pack(struct launch_block *block, const char *interpreter, const char
 bool launch_case(struct launcher *launcher, const struct launch *launch, struct launch_process *process,
                  struct fault *fault);
 /* After the process has ended: true if it had executed the interpreter; otherwise why not. Closes `status`.
- */
+   */
 bool launch_executed(struct launch_process *process, const char *interpreter, struct fault *fault);
 
 #endif

@@ -90,7 +90,7 @@ static bool v1_set_memory(struct leaf *leaf, uint64_t bytes) {
 }
 
 /* What the last case left is freed a little after its processes are gone; until then a lower limit may be
- * refused. */
+   refused. */
 static bool v1_limit_memory(struct leaf *leaf, uint64_t bytes) {
     for (int attempt = 0; attempt < 200; attempt++) {
         if (bytes == leaf->memory_limit || v1_set_memory(leaf, bytes)) {
@@ -328,7 +328,7 @@ bool leaf_exhausted(const struct leaf *leaf) {
 
 void leaf_kill(const struct leaf *leaf) {
     /* cgroup.kill came with Linux 5.14; without it the kill by user, which follows in any case, does it
-     * alone. */
+       alone. */
     if (leaf->directory >= 0) {
         v2_write(leaf->directory, "cgroup.kill", "1");
     }

@@ -1,6 +1,5 @@
 /*
- * submitter-runner: process 1 within the walls, and the only one there that is trusted. It speaks the
- * protocol
+ * submitter-runner: process 1 within the walls, and the only one there that is trusted. It speaks the protocol
  * (../protocol/protocol.h) with the host on its standard input and output, takes one submission, and runs its
  * program once for each case.
  *

@@ -16,17 +16,17 @@ struct scrub_scratch {
 };
 
 /* Kills all that the student's user runs and reaps them, adding up what they used. Only the launcher is left
- * then. */
+   then. */
 bool scrub_processes(const struct leaf *leaf, struct usage *usage, struct fault *fault);
 /* The same for all processes there are, the launcher too: for when it died and what it was about to do is not
- * known. */
+   known. */
 bool scrub_everything(struct usage *usage, struct fault *fault);
 /* Removes System V objects. The student's filter lets none be made; this stands behind it. */
 bool scrub_ipc(struct fault *fault);
 /* Gives /tmp and /dev/shm as new, for so many bytes: the same if nobody touched them, else fresh ones. */
 bool scrub_scratch(struct scrub_scratch *scratch, uint64_t file_bytes, struct fault *fault);
 /* The next process gets the same number in each case, so that numbers tell nothing of how many there were
- * before. */
+   before. */
 bool scrub_numbers(const struct walls *walls, pid_t launcher, struct fault *fault);
 
 #endif

@@ -35,7 +35,7 @@ struct cgroup {
 };
 
 /* Finds the hierarchies, removes what dead sandboxes left, makes our group. Refuses when there is nothing to
- * use. */
+   use. */
 void cgroup_make(struct cgroup *cgroup, const struct spec *spec);
 /* Gives the group to the user who is the runner outside (v2). */
 void cgroup_delegate(struct cgroup *cgroup, uid_t user, gid_t group);
@@ -45,7 +45,7 @@ void cgroup_hand_over(struct cgroup *cgroup, struct handover *handover);
 void cgroup_enter(struct cgroup *cgroup, pid_t process);
 void cgroup_settle(struct cgroup *cgroup, pid_t process);
 /* In the student's role: moves the calling process to where the case is. Its limits stand since cgroup_make.
- */
+   */
 void cgroup_enter_case(const struct cgroup *cgroup);
 /* CPU time of the cases so far, microseconds; false where there is no cgroup to tell it. */
 bool cgroup_cpu_us(const struct cgroup *cgroup, uint64_t *cpu_us);
@@ -77,7 +77,7 @@ void cgroup_write(int group, const char *file, const char *value);
 /* Makes a group within a group, opened. */
 int cgroup_make_leaf(int group, const char *name);
 /* The number that stands after a word in a file of lines "word number"; with an empty word, the file's only
- * number. */
+   number. */
 bool cgroup_number(int group, const char *file, const char *word, uint64_t *value);
 
 #endif

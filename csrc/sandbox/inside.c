@@ -87,6 +87,7 @@ static _Noreturn void become_student(struct inside *inside) {
     if (setsid() < 0 || chdir("/tmp") < 0 || dup2(inside->output[0], STDOUT_FILENO) < 0) {
         report_wall("student", "this is a fault of submitter-sandbox", "%s", strerror(errno));
     }
+    limits_volunteer(inside->processes);
     limits_become_student(inside->spec);
     filter_put_on(inside->filter);
     limits_reset_signals();
@@ -148,6 +149,7 @@ void inside_run(struct inside *inside) {
     /* Made here because the outer process is waiting for the kernel to move this one into its cgroup. */
     inside->filter = filter_export_student();
     handover_add(inside->handover, "filter", inside->filter);
+    inside->processes = opened.processes;
     handover_add(inside->handover, "processes", opened.processes);
     if (opened.last_process >= 0) {
         handover_add(inside->handover, "process.last", opened.last_process);

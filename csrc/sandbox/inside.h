@@ -23,6 +23,7 @@ struct inside {
     int channel;
     int program;   /* the runner's file, opened outside; -1 in the student's role */
     int filter;    /* the student's filter */
+    int processes; /* a /proc that can be written */
     int output[2]; /* in the student's role: what becomes its standard output and error */
 };
 

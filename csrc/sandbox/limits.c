@@ -4,6 +4,7 @@
 #include "report.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
 #include <linux/keyctl.h>
@@ -48,7 +49,7 @@ static void bound(__rlimit_resource_t resource, rlim_t soft, rlim_t hard) {
 
 void limits_bound_runner(void) {
     /* One byte, not none: where core_pattern is a pipe the kernel ignores a limit of 0, but takes 1 for
-     * "never". */
+       "never". */
     bound(RLIMIT_CORE, 1, 1);
     bound(RLIMIT_NOFILE, 256, 256);
     bound(RLIMIT_MSGQUEUE, 0, 0);
@@ -86,6 +87,17 @@ void limits_reset_signals(void) {
     }
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+void limits_volunteer(int processes) {
+    /* Its change of user made this process one that only the host's root may look into, itself not being one. It
+       is so again when it becomes the student, and nobody is there yet to look. */
+    prctl(PR_SET_DUMPABLE, 1);
+    int descriptor = openat(processes, "self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+    if (descriptor < 0 || write(descriptor, "1000", 4) != 4) {
+        report_wall("memory", fault, "oom_score_adj can't be set: %s", strerror(errno));
+    }
+    close(descriptor);
 }
 
 void limits_become_student(const struct spec *spec) {

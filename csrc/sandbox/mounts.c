@@ -77,7 +77,7 @@ static void copy_link(int root, const char *source, const char *path) {
 }
 
 /* A copy of a mount and all beneath it, read-only, without device files and set-user-id, hung up at a place.
- */
+   */
 static void bind_read_only(int root, const char *source, const char *path, bool devices) {
     struct mount_attr attributes = {
         .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | (devices ? MOUNT_ATTR_NOEXEC : MOUNT_ATTR_NODEV),
@@ -179,11 +179,23 @@ static void show_system(int root) {
     }
 }
 
+/* Is a path within what show_system shows? */
+static bool of_system(const char *path) {
+    static const char *const tops[] = {"usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32"};
+    size_t length = strcspn(path, "/");
+    for (size_t i = 0; i < sizeof tops / sizeof *tops; i++) {
+        if (strlen(tops[i]) == length && strncmp(path, tops[i], length) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void show_more(int root, const struct spec *spec) {
     for (size_t i = 0; i < spec->read_only_count; i++) {
         const char *source = spec->read_only[i], *path = source + 1;
         struct stat status;
-        if (strcmp(path, "usr") == 0 || strncmp(path, "usr/", 4) == 0) {
+        if (of_system(path)) {
             continue;
         }
         if (stat(source, &status) < 0) {

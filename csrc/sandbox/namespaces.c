@@ -38,7 +38,7 @@ static const unsigned inside_ids[NAMESPACES_IDS] = {NAMESPACES_RUNNER_ID, NAMESP
                                                     NAMESPACES_STUDENT_ID};
 
 /* The first subordinate id of this user in a file of lines "user:first:count", the user by name or number; 0
- * for none. */
+   for none. */
 static uint32_t subordinate(const char *path, const char *user, uid_t uid) {
     char line[512], name[256];
     unsigned long first, count;

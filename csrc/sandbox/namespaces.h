@@ -20,7 +20,7 @@ struct namespaces_identity {
 };
 
 /* Chooses them: as root a pair of its own for each sandbox that runs, else from /etc/subuid and /etc/subgid.
- */
+   */
 void namespaces_choose(struct namespaces_identity *identity);
 /* Clones the inner process into namespaces of its own (the cgroup namespace comes later:
    namespaces_hide_cgroups), into a cgroup v2 group if one is given. 0 in the inner process. */

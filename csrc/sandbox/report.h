@@ -1,5 +1,5 @@
 /* How submitter-sandbox says that it failed, and only that: what a program within did never goes through
- * here. */
+   here. */
 #ifndef SUBMITTER_SANDBOX_REPORT_H
 #define SUBMITTER_SANDBOX_REPORT_H
 
@@ -17,7 +17,7 @@ enum report_exit {
 void report_on_failure(void (*take_down)(void));
 
 /* A wall can't be built: one line "submitter-sandbox: <wall>: <reason>; <remedy>", taking down, exit code 3.
- */
+   */
 _Noreturn void report_wall(const char *wall, const char *remedy, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -50,7 +50,7 @@ bool spec_parse(struct spec *spec, char *text, size_t length, char message[SPEC_
 /* Reads the whole of a descriptor into a text of SPEC_BYTES + 1 and parses it. */
 bool spec_read(struct spec *spec, int descriptor, char *text, char message[SPEC_MESSAGE_BYTES]);
 /* Reads the command line. `*descriptor` is what --spec-fd names, or -1; `*help` says that only --help was
- * asked. */
+   asked. */
 bool spec_options(struct spec *spec, int count, char **words, int *descriptor, bool *help,
                   char message[SPEC_MESSAGE_BYTES]);
 /* "256M", "4096": bytes, binary multiples K, M, G. */

@@ -21,7 +21,7 @@ enum supervise_end {
    of whoever started it is one of them. To be called first thing. */
 void supervise_prepare(void);
 /* In the student's role: pipes through which its output passes, so that it is counted. The inside's ends are
- * given. */
+   given. */
 void supervise_pipes(int ends[2]);
 /* Waits until process 1 has ended, or ends it when there is a reason to. `*exit_code` is untouched unless it
    ended by itself. */

@@ -1,5 +1,5 @@
 /* For tests: a host in little, which starts submitter-sandbox with submitter-runner and speaks the protocol.
- */
+   */
 #ifndef SUBMITTER_TEST_DRIVER_H
 #define SUBMITTER_TEST_DRIVER_H
 
@@ -44,7 +44,7 @@ int driver_end(struct driver *driver);
 /* Only waits for it to be gone, having closed the streams. */
 int driver_wait(struct driver *driver);
 /* Was a sandbox with this process number started by this driver? And noting one that somebody else started
- * for us. */
+   for us. */
 bool driver_started(pid_t process);
 void driver_note(pid_t process);
 /* Milliseconds of a monotonic clock. */

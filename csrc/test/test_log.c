@@ -7,6 +7,16 @@
 
 #include "tap.h"
 
+/* A name of a test must be one line of printable bytes. */
+static const char *plain(const char *text, size_t length) {
+    static char name[96];
+    size_t kept = length < sizeof name - 1 ? length : sizeof name - 1;
+    for (size_t index = 0; index < kept; index++)
+        name[index] = text[index] >= ' ' && text[index] <= '~' ? text[index] : '.';
+    name[kept] = '\0';
+    return name;
+}
+
 static void time_is(int64_t epoch_ms, const char *expected) {
     char text[LOG_TIME_SIZE];
     memset(text, 'x', sizeof text);
@@ -20,14 +30,14 @@ static void test_time(void) {
     time_is(-1, "1969-12-31T23:59:59.999Z");
     time_is(-1000, "1969-12-31T23:59:59.000Z");
     time_is(-1001, "1969-12-31T23:59:58.999Z");
-    time_is(INT64_MAX, "invalid time");
-    time_is(INT64_MIN, "invalid time");
+    time_is(INT64_MAX, "292278994-08-17T07:12:55.807Z");
+    time_is(INT64_MIN, "-292275055-05-16T16:47:04.192Z");
 }
 
 static void json_is(const char *value, size_t length, const char *expected) {
     struct buffer buffer = { 0 };
     log_json_string(&buffer, value, length);
-    tap_ok(buffer.length == strlen(expected) && !memcmp(buffer.data, expected, buffer.length), "JSON string %s", expected);
+    tap_ok(buffer.length == strlen(expected) && !memcmp(buffer.data, expected, buffer.length), "JSON string of %s", plain(value, length));
     buffer_clear(&buffer);
 }
 
@@ -47,7 +57,7 @@ static void test_json(void) {
 static void printable_is(const char *value, size_t length, bool keep_newlines, const char *expected) {
     struct buffer buffer = { 0 };
     log_printable(&buffer, value, length, keep_newlines);
-    tap_ok(buffer.length == strlen(expected) && !memcmp(buffer.data, expected, buffer.length), "printable %s", expected);
+    tap_ok(buffer.length == strlen(expected) && !memcmp(buffer.data, expected, buffer.length), "printable form of %s", plain(value, length));
     buffer_clear(&buffer);
 }
 
@@ -75,7 +85,7 @@ static size_t line_of(enum log_format format, enum log_level level, char *text, 
     log_configure(format, LOG_INFO);
     struct log_line line;
     if (log_begin(&line, level, "event\33")) {
-        log_text(&line, "text", "one\n12:00:00 two\33", 18);
+        log_text(&line, "text", "one\n12:00:00 two\33", 17);
         log_integer(&line, "integer", INT64_MIN);
         log_number(&line, "number", 0.5);
         log_number(&line, "infinite", 1e308 * 10);
@@ -98,11 +108,11 @@ static void test_lines(void) {
     tap_ok(!strncmp(text, "{\"time\":\"2", 10) && rest &&
                !strcmp(rest, "\"level\":\"warn\",\"event\":\"event\\u001b\",\"text\":\"one\\n12:00:00 two\\u001b\","
                              "\"integer\":-9223372036854775808,\"number\":0.5,\"infinite\":null,\"boolean\":true,\"na\\nme\":\"\"}\n"),
-           "a line of JSON: %s", rest ? rest : text);
+           "a line of JSON");
     line_of(LOG_HUMAN, LOG_ERROR, text, sizeof text);
     tap_ok(!strcmp(text + 8, " error event\\e  text=one\n    12:00:00 two\\e  integer=-9223372036854775808  number=0.5"
                              "  infinite=null  boolean=true  na\\nme=\n"),
-           "a line for people:%s", text + 8);
+           "a line for people");
     tap_ok(line_of(LOG_AUTO, LOG_INFO, text, sizeof text) && *text == '{', "JSON where there is no terminal");
     tap_ok(!line_of(LOG_JSON, LOG_DEBUG, text, sizeof text), "nothing below the level");
 }

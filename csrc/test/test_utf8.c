@@ -1,5 +1,5 @@
-/* Tests of base/utf8.c, against an independent reading of Unicode 15, chapter 3.9: every code point, every start of three
- * bytes, and the tables of the chapter. */
+/* Tests of base/utf8.c, against an independent reading of Unicode 15, chapter 3.9: every code point, every
+   start of three bytes, and the tables of the chapter. */
 #include "../base/utf8.h"
 
 #include <string.h>

@@ -66,7 +66,8 @@ configuration.description = {
       text = "How limits are enforced and usage is measured; rlimit where no cgroup can be had." },
     { name = "cgroup_parent", type = "string", default_text = "the cgroup of the worker",
       text = "The cgroup below which those of the sandboxes are made." },
-    { name = "source_limit", type = "size_bytes", default = "1M", range = { "1K", "64M" },
+    -- No sandbox takes a larger file.
+    { name = "source_limit", type = "size_bytes", default = "1M", range = { "1K", "16M" },
       text = "The largest program that is accepted." },
     { name = "document_limit", type = "size_bytes", default = "64K", range = { "1K", "1M" },
       text = "The largest submission document that is accepted." },

@@ -36,7 +36,8 @@ local function lock_dead(directory, own)
   local dead = {}
   for _, entry in ipairs(entries) do
     if entry.type == "directory" and entry.name ~= own and is_worker_name(entry.name) then
-      local lock, why, code = directory:lock(entry.name)
+      -- "/." because a worker that ends right now takes its folder along, and a lock on a mere name would make a file.
+      local lock, why, code = directory:lock(entry.name .. "/.")
       if lock then
         dead[#dead + 1] = { name = entry.name, lock = lock }
       elseif code ~= "busy" and code ~= "ENOENT" then

@@ -114,6 +114,9 @@ local function read_record(state, record, index, depth)
 end
 
 local function read_records(state, records, depth)
+  if #records == 0 and next(records) ~= nil then
+    return nil, "Records must be an array, found an object"
+  end
   for index, record in ipairs(records) do
     local good, message = read_record(state, record, index, depth)
     if not good then

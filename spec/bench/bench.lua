@@ -2,8 +2,8 @@
 ---
 ---     build/submitter run spec/bench/bench.lua [ROUNDS]
 ---
---- "Bare" is `python3 FILE.py ARGUMENTS` by the same interpreter from the same /usr that the sandbox shows, with a cleared
---- environment. Rounds are interleaved (bare, sandbox, whole service, …), so that a machine whose speed drifts doesn't
+--- "Bare" is `python3 FILE.py ARGUMENTS` by the same interpreter from the same /usr that the sandbox shows, with a
+--- cleared environment. Rounds are interleaved (bare, sandbox, whole service, …), so that a machine whose speed drifts doesn't
 --- favour one of them; shown are medians, the quartiles beside them, and the median of the ratios round by round.
 local root = (arg[0]:match "^(.*)/[^/]*$" or ".") .. "/../.."
 package.path = root .. "/?.lua;" .. package.path

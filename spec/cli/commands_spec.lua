@@ -212,6 +212,23 @@ describe("the command line", function()
     end)
   end)
 
+  it("grade refuses a program that is larger than the service accepts", function()
+    local program = folder:write("large.py", "#" .. ("x"):rep(20 << 20))
+    local cases = fixture "sum/test.in"
+    local ended = run("grade", program, "--in", cases, "--out", cases)
+    assert.equal(1, ended.exit_code, ended.stderr)
+    assert.truthy(ended.stdout:find("REJ: the program has 20971521 bytes; at most 1048576", 1, true), ended.stdout)
+  end)
+
+  it("serve logs as the configuration says from its first line on", function()
+    local config = folder:write("submitter.lua", ('return { var = %q, log = { format = "human" } }'):format(folder.var))
+    folder:write("var/jobs/host-1-abc/note", "left by a worker that died")
+    local ended = run("serve", "--once", "--config", config)
+    assert.equal(0, ended.exit_code, ended.stderr)
+    assert.truthy(ended.stderr:find("jobs_swept", 1, true), ended.stderr)
+    assert.is_nil(ended.stderr:find('{"', 1, true), ended.stderr)
+  end)
+
   describe("deadletters", function()
     local function refuse_one()
       support.submitter(folder, { "notify" }, { input = host.json.encode { Records = host.json.array { {
@@ -255,6 +272,17 @@ describe("the command line", function()
       assert.equal(0, run("deadletters", "drop", "--all").exit_code)
       depth = status()
       assert.same({ 0, 0 }, { depth.ready, depth.dead })
+    end)
+
+    it("aren't disturbed by a file that is none", function()
+      refuse_one()
+      folder:write("var/queue/dead/abc.json", '{"died_ms":1}')
+      for _, action in ipairs { "list", "drop" } do
+        local ended = run("deadletters", action, table.unpack(action == "drop" and { "--all" } or {}))
+        assert.equal(0, ended.exit_code, ended.stderr)
+        assert.truthy(ended.stderr:find("remove it by hand", 1, true), ended.stderr)
+      end
+      assert.equal('{"died_ms":1}', folder:read("var/queue/dead/abc.json"))
     end)
 
     it("changes nothing when one that is named isn't there", function()

@@ -49,8 +49,10 @@ describe("core.child", function()
       for line in result.stdout:gmatch("[^\n]+") do lines[#lines + 1] = line end
       table.sort(lines)
       assert.are.same({ "A=1", "B=x=y", "C=", "z" }, lines)
-      for _, bad in ipairs { { ["A=B"] = "x" }, { [""] = "x" }, { "x" }, { A = 1 }, { A = "x\0y" }, { ["A\0"] = "x" } } do
-        assert.error_matches(function() child.run { program = "/usr/bin/env", environment = bad } end, "environment is a table")
+      for _, bad in ipairs { { ["A=B"] = "x" }, { [""] = "x" }, { "x" }, { A = 1 }, { A = "x\0y" },
+        { ["A\0"] = "x" } } do
+        assert.error_matches(function() child.run { program = "/usr/bin/env", environment = bad } end,
+          "environment is a table")
       end
     end)
 
@@ -68,7 +70,8 @@ describe("core.child", function()
     end)
 
     it("starts programs with signals as they should be", function()
-      local result = assert(child.run { program = "/bin/grep", arguments = { "-E", "^Sig(Blk|Ign)", "/proc/self/status" } })
+      local result = assert(child.run { program = "/bin/grep", arguments = { "-E", "^Sig(Blk|Ign)",
+        "/proc/self/status" } })
       for mask in result.stdout:gmatch("%x%x%x%x+") do
         -- 32 and 33 are the C library's own
         assert.are.equal(0, tonumber(mask, 16) & ~0x180000000, result.stdout)
@@ -111,7 +114,8 @@ describe("core.child", function()
         assert.are.equal(("12345"):sub(1, limit), result.stdout)
         assert.are.equal(truncated, result.stdout_truncated)
       end
-      assert.error_matches(function() child.run { program = "/bin/true", limit_bytes = 0 } end, "limit_bytes is more than 0")
+      assert.error_matches(function() child.run { program = "/bin/true", limit_bytes = 0 } end,
+        "limit_bytes is more than 0")
     end)
 
     it("gives descriptors, and no others", function()
@@ -123,14 +127,16 @@ describe("core.child", function()
       result = assert(child.run(shell("cat /dev/fd/5; cat <&3", { descriptors = { [3] = "", [5] = "five" } })))
       assert.are.equal("five", result.stdout)
       for _, bad in ipairs { { [2] = "x" }, { [64] = "x" }, { x = "x" }, { [3] = 1 } } do
-        assert.error_matches(function() child.run { program = "/bin/true", descriptors = bad } end, "descriptors is a table of")
+        assert.error_matches(function() child.run { program = "/bin/true", descriptors = bad } end,
+          "descriptors is a table of")
       end
     end)
 
     it("lets no file of the script's own through", function()
       local kept <close> = assert(io.open("/etc/passwd"))
       for _, descriptors in ipairs { {}, { [3] = "x" } } do
-        local result = assert(child.run { program = "/bin/ls", arguments = { "-l", "/proc/self/fd" }, descriptors = descriptors })
+        local result = assert(child.run { program = "/bin/ls", arguments = { "-l", "/proc/self/fd" },
+          descriptors = descriptors })
         assert.is_nil(result.stdout:find("passwd"), result.stdout)
       end
       assert(kept)
@@ -142,12 +148,15 @@ describe("core.child", function()
       assert.are.equal(directory:path() .. "\n", result.stdout)
       local closed = assert(host.file.directory("/"))
       closed:close()
-      assert.error_matches(function() child.run { program = "/bin/pwd", directory = closed } end, "the Directory is closed")
-      assert.error_matches(function() child.run { program = "/bin/pwd", directory = "/" } end, "submitter.directory expected")
+      assert.error_matches(function() child.run { program = "/bin/pwd", directory = closed } end,
+        "the Directory is closed")
+      assert.error_matches(function() child.run { program = "/bin/pwd", directory = "/" } end,
+        "submitter.directory expected")
     end)
 
     it("starts a session when asked", function()
-      local script = "read -r pid name state parent group session rest </proc/self/stat; [ $session = $$ ] && echo own || echo other"
+      local script = "read -r pid name state parent group session rest </proc/self/stat; "
+        .. "[ $session = $$ ] && echo own || echo other"
       assert.are.equal("own\n", assert(child.run(shell(script, { new_session = true }))).stdout)
       assert.are.equal("other\n", assert(child.run(shell(script))).stdout)
     end)
@@ -167,19 +176,24 @@ describe("core.child", function()
       assert.error_matches(function() child.run { program = "true" } end, "program is a path")
       assert.error_matches(function() child.run { program = "/bin/true\0x" } end, "program is a path")
       assert.error_matches(function() child.run {} end, "program is a path")
-      assert.error_matches(function() child.run { program = "/bin/true", stdin = "pipe" } end, 'child.run: unknown option "stdin"')
-      assert.error_matches(function() child.start { program = "/bin/true", input = "x" } end, 'child.start: unknown option "input"')
-      assert.error_matches(function() child.start { program = "/bin/true", stdout = "file" } end, 'stdout is "null", "pipe" or "inherit"')
+      assert.error_matches(function() child.run { program = "/bin/true", stdin = "pipe" } end,
+        'child.run: unknown option "stdin"')
+      assert.error_matches(function() child.start { program = "/bin/true", input = "x" } end,
+        'child.start: unknown option "input"')
+      assert.error_matches(function() child.start { program = "/bin/true", stdout = "file" } end,
+        'stdout is "null", "pipe" or "inherit"')
     end)
 
     it("keeps what it was told, whatever the script does to its options meanwhile", function()
       local options = shell("sleep 0.05; cat; cat <&3", {
-        input = ("abc"):rep(200000) .. tostring(clock.now_ms()), descriptors = { [3] = "three" .. tostring(clock.now_ms()) },
+        input = ("abc"):rep(200000) .. tostring(clock.now_ms()), descriptors = { [3] = "three"
+          .. tostring(clock.now_ms()) },
       })
       local expected = options.input .. options.descriptors[3]
       local running = task.spawn("run", function() return child.run(options) end)
       clock.sleep_ms(0)
-      options.input, options.program, options.arguments, options.descriptors[3], options.descriptors = nil, nil, nil, nil, nil
+      options.input, options.program, options.arguments, options.descriptors[3], options.descriptors = nil, nil, nil,
+        nil, nil
       for _ = 1, 5 do
         collectgarbage()
         local _ = ("y"):rep(600000)
@@ -193,7 +207,8 @@ describe("core.child", function()
   describe("a cancelled run", function()
     it("kills the program", function()
       local before = clock.monotonic_ms()
-      assert.are.same({ nil, "timed out after 50 ms", "timeout" }, { task.within(50, child.run, shell("trap '' TERM; sleep 60")) })
+      assert.are.same({ nil, "timed out after 50 ms", "timeout" }, { task.within(50, child.run,
+        shell("trap '' TERM; sleep 60")) })
       assert.is_true(clock.monotonic_ms() - before < 5000)
       support.eventually("no child is left", function() return #core.children() == 0 end)
     end)

@@ -44,7 +44,8 @@ describe("core.file", function()
 
     it("makes it with its parents", function()
       assert.are.equal("ENOENT", code(file.directory(directory:path() .. "/a/b/c")))
-      local opened <close> = assert(file.directory(directory:path() .. "/a/b/c", { create = true, mode = tonumber("700", 8) }))
+      local opened <close> = assert(file.directory(directory:path() .. "/a/b/c", { create = true, mode = tonumber("700",
+        8) }))
       assert.are.equal(directory:path() .. "/a/b/c", opened:path())
       assert.are.equal(tonumber("700", 8), directory:stat("a/b/c").mode)
       assert(file.directory(directory:path() .. "/a/b/c", { create = true })):close()
@@ -56,7 +57,8 @@ describe("core.file", function()
       assert.are.equal("ENOTDIR", code(file.directory(directory:path() .. "/plain/x", { create = true })))
       assert.are.equal("ENOENT", code(file.directory("")))
       assert.error_matches(function() file.directory("a\0b") end, "NUL")
-      assert.error_matches(function() file.directory("/", { mkdir = true }) end, 'file.directory: unknown option "mkdir"')
+      assert.error_matches(function() file.directory("/", { mkdir = true }) end,
+        'file.directory: unknown option "mkdir"')
     end)
 
     it("is closed once, and then refuses everything", function()
@@ -66,7 +68,8 @@ describe("core.file", function()
       opened:close()
       assert.are.equal("Directory(closed)", tostring(opened))
       for _, method in ipairs { "path", "read", "write", "list", "stat", "lock", "watch", "open" } do
-        assert.error_matches(function() opened[method](opened, "x", method == "write" and "x" or nil) end, "the Directory is closed")
+        assert.error_matches(function() opened[method](opened, "x", method == "write" and "x" or nil) end,
+          "the Directory is closed")
       end
     end)
 
@@ -181,7 +184,8 @@ describe("core.file", function()
       assert.are.equal("link", directory:stat("in").type)
       assert.are.equal("file", directory:stat("in", { follow = true }).type)
       assert.are.equal("EXDEV", code(directory:stat("out", { follow = true })))
-      assert.matches("leads out of " .. directory:path():gsub("%-", "%%-"), (select(2, directory:read("out", { follow = true }))))
+      assert.matches("leads out of " .. directory:path():gsub("%-", "%%-"), (select(2, directory:read("out",
+        { follow = true }))))
     end)
 
     it("refuses magic links", function()
@@ -498,9 +502,11 @@ describe("core.file", function()
     it("takes directories that nobody may enter, as an ordinary user", function()
       local result = assert(host.child.run {
         program = "/bin/sh",
-        environment = core.environment { DIRECTORY = directory:path(), PROGRAM = host.system.executable(), PATH = "/usr/bin:/bin" },
+        environment = core.environment { DIRECTORY = directory:path(), PROGRAM = host.system.executable(),
+          PATH = "/usr/bin:/bin" },
         arguments = { "-c", [[
-          cd "$DIRECTORY" && chmod 755 . && mkdir -p t/closed/in t/noexec/in t/nowrite && touch t/closed/in/x t/noexec/in/x t/nowrite/x
+          cd "$DIRECTORY" && chmod 755 . && mkdir -p t/closed/in t/noexec/in t/nowrite
+          touch t/closed/in/x t/noexec/in/x t/nowrite/x
           touch outside && chmod 444 outside && ln -s ../outside t/link
           cat >script.lua <<'end'
             local directory = assert(require "submitter.core.file".directory(arg[1]))
@@ -508,7 +514,8 @@ describe("core.file", function()
 end
           chmod 0 t/closed; chmod 400 t/noexec; chmod 500 t/nowrite
           if [ "$(id -u)" = 0 ]; then
-            chown -hR 65534 . && exec setpriv --reuid 65534 --regid 65534 --clear-groups -- "$PROGRAM" run script.lua "$DIRECTORY"
+            chown -hR 65534 .
+            exec setpriv --reuid 65534 --regid 65534 --clear-groups -- "$PROGRAM" run script.lua "$DIRECTORY"
           fi
           exec "$PROGRAM" run script.lua "$DIRECTORY"]] },
       })
@@ -551,7 +558,8 @@ end
       assert(directory:make("d"))
       local first <close> = assert(directory:lock("d"))
       assert.are.equal("busy", code(directory:lock("d")))
-      assert.are.equal("busy", (function() local here <close> = assert(directory:lock(".")) return code(directory:lock(".")) end)())
+      assert.are.equal("busy", (function() local here <close> = assert(directory:lock("."))
+        return code(directory:lock(".")) end)())
       assert(first)
       assert(directory:lock(".")):release()
     end)
@@ -593,7 +601,8 @@ end
     it("that is waited for can be given up at once, and isn't held then", function()
       local first = assert(directory:lock("l"))
       local before = clock.monotonic_ms()
-      assert.are.same({ nil, "timed out after 20 ms", "timeout" }, { task.within(20, directory.lock, directory, "l", { wait_ms = 30000 }) })
+      assert.are.same({ nil, "timed out after 20 ms", "timeout" }, { task.within(20, directory.lock, directory, "l",
+        { wait_ms = 30000 }) })
       assert.is_true(clock.monotonic_ms() - before < 5000)
       local waiters = {}
       for number = 1, 10 do

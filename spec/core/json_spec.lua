@@ -26,7 +26,8 @@ describe("core.json", function()
     end)
 
     it("become floats where 64 bits end", function()
-      for _, source in ipairs { "9223372036854775808", "-9223372036854775809", "18446744073709551616", "123456789012345678901234" } do
+      for _, source in ipairs { "9223372036854775808", "-9223372036854775809", "18446744073709551616",
+        "123456789012345678901234" } do
         local read = json.decode(source)
         assert.are.equal("float", math.type(read))
         assert.are.equal(tonumber(source), read)
@@ -34,7 +35,8 @@ describe("core.json", function()
     end)
 
     it("round-trip floats", function()
-      for _, number in ipairs { 0.1, 1 / 3, 1e300, -1e-300, 5e-324, math.pi, 123456.789, 1e15 + 0.5, 2 ^ 63, 1.7976931348623157e308,
+      for _, number in ipairs { 0.1, 1 / 3, 1e300, -1e-300, 5e-324, math.pi, 123456.789, 1e15 + 0.5, 2 ^ 63,
+        1.7976931348623157e308,
         0.1 + 0.2 } do
         assert.are.equal(number, json.decode(json.encode(number)))
         assert.are.equal("float", math.type(json.decode(json.encode(number))))
@@ -52,7 +54,8 @@ describe("core.json", function()
     end)
 
     it("of another grammar are refused", function()
-      for _, source in ipairs { "01", "-", "+1", "0x10", "1.2.3", "NaN", "Infinity", "-Infinity", "nan", "inf", "1 2", "--1",
+      for _, source in ipairs { "01", "-", "+1", "0x10", "1.2.3", "NaN", "Infinity", "-Infinity", "nan", "inf", "1 2",
+        "--1",
         "00000000000000001", "-00000000000000001", "0123456789012345678" } do
         broken(source)
         broken("[" .. source .. "]")
@@ -66,7 +69,8 @@ describe("core.json", function()
     end)
 
     it("are no names", function()
-      for _, source in ipairs { "{1:2}", "{1234567890123456:1}", "{1234567890123456 :1}", "{[]:1}", '{"a":1,1234567890123456\n:1}' } do
+      for _, source in ipairs { "{1:2}", "{1234567890123456:1}", "{1234567890123456 :1}", "{[]:1}",
+        '{"a":1,1234567890123456\n:1}' } do
         broken(source)
       end
     end)
@@ -74,7 +78,8 @@ describe("core.json", function()
 
   describe("strings", function()
     it("round-trip, NUL and all escapes", function()
-      for _, value in ipairs { "", "a", "\0", "a\0b", '"\\/\b\f\n\r\t', "\1\31\127", "é日\u{1F600}", "</script>", "\u{2028}" } do
+      for _, value in ipairs { "", "a", "\0", "a\0b", '"\\/\b\f\n\r\t', "\1\31\127", "é日\u{1F600}", "</script>",
+        "\u{2028}" } do
         assert.are.equal(value, json.decode(json.encode(value)))
         assert.are.same({ [value] = value }, json.decode(json.encode({ [value] = value })))
       end
@@ -87,7 +92,8 @@ describe("core.json", function()
     end)
 
     it("that look like numbers, brackets or marks stay strings", function()
-      for _, value in ipairs { "1234567890123456789", "[]", "[ ]", '"', "\\", "\\\"", "-", "12345678901234567890", "[1]", "{}", "i1", "a" } do
+      for _, value in ipairs { "1234567890123456789", "[]", "[ ]", '"', "\\", "\\\"", "-", "12345678901234567890",
+        "[1]", "{}", "i1", "a" } do
         local read = json.decode(json.encode({ value, { [value] = value } }))
         assert.are.same({ value, { [value] = value } }, read)
         assert.are.equal("string", type(read[1]))
@@ -109,7 +115,8 @@ describe("core.json", function()
     it("keep empty arrays, both ways", function()
       assert.are.equal("[]", json.encode(json.array {}))
       assert.are.equal("{}", json.encode {})
-      for _, source in ipairs { "[]", "{}", "[[]]", "[[],[]]", '{"a":[],"b":{}}', "[{}]", "[[[]]]", '[[],1234567890123456789,"[]"]',
+      for _, source in ipairs { "[]", "{}", "[[]]", "[[],[]]", '{"a":[],"b":{}}', "[{}]", "[[[]]]",
+        '[[],1234567890123456789,"[]"]',
         "[null]", "[false]" } do
         assert.are.equal(source, json.encode(json.decode(source)))
       end
@@ -131,7 +138,8 @@ describe("core.json", function()
 
     it("are written in a fixed order", function()
       assert.are.equal('{"B":1,"a":2,"aa":3,"b":4}', json.encode { b = 4, aa = 3, B = 1, a = 2 })
-      assert.are.equal('{"z":1,"a":2,"b":3,"c":4}', json.encode(json.ordered({ "z", "missing", "a" }, { c = 4, b = 3, a = 2, z = 1 })))
+      assert.are.equal('{"z":1,"a":2,"b":3,"c":4}', json.encode(json.ordered({ "z", "missing", "a" }, { c = 4, b = 3,
+        a = 2, z = 1 })))
       local order = { "z", "a" }
       for _ = 1, 3 do
         assert.are.equal('{"z":1,"a":2}', json.encode(json.ordered(order, { a = 2, z = 1 })))
@@ -147,7 +155,8 @@ describe("core.json", function()
       assert.are.equal('{\n  "a": [\n    1,\n    []\n  ],\n  "b": {}\n}',
         json.encode({ a = { 1, json.array {} }, b = {} }, { indent = 2 }))
       assert.error_matches(function() json.encode(1, { indent = 17 }) end, "indent is 0 to 16")
-      assert.error_matches(function() json.encode(1, { indentation = 1 }) end, 'json.encode: unknown option "indentation"')
+      assert.error_matches(function() json.encode(1, { indentation = 1 }) end,
+        'json.encode: unknown option "indentation"')
     end)
 
     it("that JSON can't hold are refused", function()
@@ -176,8 +185,10 @@ describe("core.json", function()
   end)
 
   it("refuses what is no JSON", function()
-    for _, source in ipairs { "", " ", "tru", "nul", "[", "]", "{", "[1,]", "[,1]", '{"a"}', '{"a":}', '{"a":1,}', "{a:1}", "'a'",
-      "[1]x", "[1][2]", "\0", "[1]\0", "[1]\0[2]", '{"a":1}\0}', "\0[1]", "//x", "[1 2]", "\u{FEFF}[1]", '"\n', "[\"a\" \"b\"]",
+    for _, source in ipairs { "", " ", "tru", "nul", "[", "]", "{", "[1,]", "[,1]", '{"a"}', '{"a":}', '{"a":1,}',
+      "{a:1}", "'a'",
+      "[1]x", "[1][2]", "\0", "[1]\0", "[1]\0[2]", '{"a":1}\0}', "\0[1]", "//x", "[1 2]", "\u{FEFF}[1]", '"\n',
+        "[\"a\" \"b\"]",
       "[1234567890123456 1234567890123456]", "[[] []]", "\xff" } do
       broken(source)
     end
@@ -195,10 +206,55 @@ describe("core.json", function()
     end
   end)
 
+  it("takes and refuses what lua-cjson does, and reads the same", function()
+    local cjson = require("cjson").new()
+    cjson.decode_invalid_numbers(false)
+    local tokens = { "[", "]", "[]", "{", "}", "{}", ",", ":", '"a"', '"', '"\\"', "\\", '"[]"', "null", "true", "1",
+      "-", "1.5", "1e2",
+      " ", "\n", "1234567890123456", "-1234567890123456", "12345678901234567890", "0123456789012345678",
+        "123456789012345678901",
+      '"a":', "[1,", "[[", "]]", "-0", '{"a":[],"b":', '"1234567890123456"', "1234567890123456:", "e5", "." }
+    local function flat(value)
+      if type(value) ~= "table" then return type(value) == "number" and ("%.17g"):format(value + 0.0)
+        or tostring(value) end
+      local keys, parts = {}, {}
+      for key in pairs(value) do keys[#keys + 1] = key end
+      table.sort(keys, function(a, b) return tostring(a) < tostring(b) end)
+      for index, key in ipairs(keys) do parts[index] = tostring(key) .. "=" .. flat(value[key]) end
+      return "{" .. table.concat(parts, ",") .. "}"
+    end
+    math.randomseed(42)
+    local taken = 0
+    for _ = 1, 60000 do
+      local parts = {}
+      for index = 1, math.random(1, 7) do parts[index] = tokens[math.random(#tokens)] end
+      local source = table.concat(parts)
+      local good, expected = pcall(cjson.decode, source)
+      local found, message = json.decode(source)
+      assert.are.equal(good, message == nil, source)
+      if good then
+        taken = taken + 1
+        -- lua-cjson's integers are rounded: compare as doubles.
+        local function rounded(value)
+          if math.type(value) == "integer" then return value + 0.0 end
+          if type(value) ~= "table" then return value end
+          local copy = {}
+          for key, part in pairs(value) do copy[key] = rounded(part) end
+          return copy
+        end
+        assert.are.equal(flat(expected), flat(rounded(found)), source)
+      else
+        assert.are.equal(expected, message)
+      end
+    end
+    assert.is_true(taken > 500, taken)
+  end)
+
   it("takes time in proportion", function()
     local function cost(count)
       local list = json.array {}
-      for number = 1, count do list[number] = { name = "entry " .. number, id = math.maxinteger - number, none = json.array {} } end
+      for number = 1, count do list[number] = { name = "entry " .. number, id = math.maxinteger - number,
+        none = json.array {} } end
       collectgarbage()
       local before = host.clock.cpu_us()
       local written = json.encode(list)

@@ -16,7 +16,8 @@ describe("submitter run", function()
   it("hands arguments over as arg and ...", function()
     local result = run("print(select('#', ...), ...) print(#arg, arg[1], arg[2], arg[3]) print(arg[0], arg[-1])",
       { "a b", "", "--help" })
-    assert.are.equal(("3\ta b\t\t--help\n3\ta b\t\t--help\n%s/script.lua\trun\n"):format(directory:path()), result.stdout)
+    assert.are.equal(("3\ta b\t\t--help\n3\ta b\t\t--help\n%s/script.lua\trun\n"):format(directory:path()),
+      result.stdout)
     assert.are.equal("", result.stderr)
     assert.are.equal(0, result.exit_code)
   end)
@@ -76,7 +77,8 @@ describe("submitter run", function()
 
     it("with what os.exit says", function()
       for call, expected in pairs {
-        ["os.exit(true)"] = 0, ["os.exit(false)"] = 1, ["os.exit()"] = 0, ["os.exit(7)"] = 7, ["os.exit(true, true)"] = 0,
+        ["os.exit(true)"] = 0, ["os.exit(false)"] = 1, ["os.exit()"] = 0, ["os.exit(7)"] = 7,
+          ["os.exit(true, true)"] = 0,
         ["os.exit(false, true)"] = 1, ["os.exit(9, true)"] = 9, ["os.exit(255)"] = 255, ["os.exit(256)"] = 0,
         ["return 5"] = 0,
       } do
@@ -89,12 +91,13 @@ describe("submitter run", function()
 
     it("with what os.exit says in a task, in a coroutine, and with work under way", function()
       local text = [[
-        local task, clock, file = require "submitter.core.task", require "submitter.core.clock", require "submitter.core.file"
+        local task, clock = require "submitter.core.task", require "submitter.core.clock"
+        local file, child = require "submitter.core.file", require "submitter.core.child"
         local directory = file.directory(...)
         for number = 1, 10 do
           task.spawn("w", function() directory:write("f" .. number, ("x"):rep(1000000)) end)
           task.spawn("s", function() task.within(60000, clock.sleep_ms, 60000) end)
-          task.spawn("c", function() require "submitter.core.child".run { program = "/bin/sleep", arguments = { "60" } } end)
+          task.spawn("c", function() child.run { program = "/bin/sleep", arguments = { "60" } } end)
         end
         task.on_signal("USR1", print)
         local watch = directory:watch "."

@@ -86,7 +86,8 @@ describe("core.sandbox", function()
   it("shows the program its files and its environment, and no more", function()
     local one <close> = assert(sandbox.start(options()))
     assert.is_true(one:submit {
-      files = { { name = "main.py", data = "import os, helper\nprint(helper.x, os.environ['B'], 'HOME' in os.environ, os.getcwd())" },
+      files = { { name = "main.py",
+        data = "import os, helper\nprint(helper.x, os.environ['B'], 'HOME' in os.environ, os.getcwd())" },
         { name = "helper.py", data = "x = 'helper'" } },
       program = "main.py", environment = { B = "x=y", PATH = "/usr/bin" }, limits = limits(),
     })
@@ -151,9 +152,11 @@ if what == "eat": x = b"x" * (1 << 30)
 if what == "die": os.kill(os.getpid(), 9)
 if what == "fork" and os.fork() == 0: time.sleep(60)
 print(what)]]
-    for number, case in ipairs { { "sleep", "wall" }, { "fine", "exit" }, { "spin", "cpu" }, { "eat", "memory" }, { "die", "signal" },
+    for number, case in ipairs { { "sleep", "wall" }, { "fine", "exit" }, { "spin", "cpu" }, { "eat", "memory" },
+      { "die", "signal" },
       { "fork", "exit" }, { "fine", "exit" } } do
-      local result = assert(one:case { number = number, arguments = { case[1] }, limits = limits { wall_ms = 500, cpu_ms = 200 } })
+      local result = assert(one:case { number = number, arguments = { case[1] }, limits = limits { wall_ms = 500,
+        cpu_ms = 200 } })
       assert.are.equal(case[2], result.ending, case[1])
     end
   end)
@@ -163,7 +166,8 @@ print(what)]]
       return task.spawn(word, function()
         local one <close> = holding("import time, sys\ntime.sleep(0.2)\nprint(sys.argv[1], '" .. word .. "')")
         local texts = {}
-        for number = 1, 3 do texts[number] = assert(one:case { number = number, arguments = { tostring(number) } }).stdout end
+        for number = 1, 3 do texts[number] = assert(one:case { number = number,
+          arguments = { tostring(number) } }).stdout end
         return table.concat(texts)
       end)
     end
@@ -195,7 +199,12 @@ print(what)]]
   it("leaves no process behind when it is closed", function()
     local word = "w" .. host.digest.random(8)
     do
-      local one <close> = holding "import os, sys, time\nif os.fork() == 0:\n    os.setsid()\n    time.sleep(60)\nprint('x', flush=True)"
+      local one <close> = holding [[
+import os, sys, time
+if os.fork() == 0:
+    os.setsid()
+    time.sleep(60)
+print('x', flush=True)]]
       assert.are.equal("x\n", assert(one:case { number = 1, arguments = { word } }).stdout)
     end
     assert.are.equal(0, alive(word))
@@ -216,15 +225,21 @@ print(what)]]
     local word = "w" .. host.digest.random(8)
     local script = [[
       local sandbox = require "submitter.core.sandbox"
-      local limits = { memory_bytes = 64 << 20, cpu_ms = 1000, wall_ms = 60000, output_bytes = 1 << 16, processes = 16, file_bytes = 1 << 20 }
-      local one = assert(sandbox.start { limits = limits, interpreter = "/usr/bin/python3", programs = arg[1] ~= "" and arg[1] or nil })
-      assert(one:submit { files = { { name = "a.py", data = "import time; time.sleep(60)" } }, program = "a.py", limits = limits })
+      local limits = { memory_bytes = 64 << 20, cpu_ms = 1000, wall_ms = 60000, output_bytes = 1 << 16, processes = 16,
+        file_bytes = 1 << 20 }
+      local one = assert(sandbox.start {
+        limits = limits, interpreter = "/usr/bin/python3", programs = arg[1] ~= "" and arg[1] or nil,
+      })
+      assert(one:submit {
+        files = { { name = "a.py", data = "import time; time.sleep(60)" } }, program = "a.py", limits = limits,
+      })
       io.stdout:write "up\n" io.stdout:flush()
       one:case { number = 1, arguments = { arg[2] } }]]
     local directory = support.directory()
     assert(directory:write("script.lua", script))
     local child <close> = assert(host.child.start {
-      program = host.system.executable(), arguments = { "run", directory:path() .. "/script.lua", programs or "", word },
+      program = host.system.executable(), arguments = { "run", directory:path() .. "/script.lua", programs or "",
+        word },
       environment = core.environment(), stdout = "pipe", stderr = "inherit",
     })
     assert.are.equal("up\n", child:read("stdout"))
@@ -255,13 +270,15 @@ print(what)]]
 
     it("more than it was started for", function()
       local one <close> = assert(sandbox.start(options()))
-      for name, value in pairs { memory_bytes = 1 << 30, cpu_ms = 1001, wall_ms = 3001, output_bytes = 1 << 17, processes = 17,
+      for name, value in pairs { memory_bytes = 1 << 30, cpu_ms = 1001, wall_ms = 3001, output_bytes = 1 << 17,
+        processes = 17,
         file_bytes = 5 << 20 } do
         assert.error_matches(function() one:submit(submission("", { limits = limits { [name] = value } })) end,
           "limits are at most those of sandbox.start")
       end
       assert.is_true(one:submit(submission "print(1)"))
-      assert.error_matches(function() one:case { number = 1, arguments = {}, limits = limits { cpu_ms = 1001 } } end, "at most those")
+      assert.error_matches(function() one:case { number = 1, arguments = {}, limits = limits { cpu_ms = 1001 } } end,
+        "at most those")
       assert.are.equal("1\n", assert(one:case { number = 1, arguments = {} }).stdout)
     end)
 
@@ -342,11 +359,13 @@ print(what)]]
   it("says so when what stands in its place isn't a sandbox", function()
     for script, expected in pairs {
       ["exit 0"] = "sandbox", ["echo no wall >&2; exit 3"] = "environment", ["kill -9 $$"] = "sandbox",
-      ["echo garbage"] = "protocol", ["head -c 1000000 /dev/zero"] = "protocol", ["head -c 1000000 /dev/urandom"] = "protocol",
+      ["echo garbage"] = "protocol", ["head -c 1000000 /dev/zero"] = "protocol",
+        ["head -c 1000000 /dev/urandom"] = "protocol",
       ["printf '\\377\\377\\377\\377\\377\\377\\377\\377'; sleep 60"] = "protocol",
     } do
       local directory = support.directory()
-      assert(directory:write("submitter-sandbox", "#!/bin/sh\nPATH=/usr/bin:/bin\n" .. script, { mode = tonumber("755", 8) }))
+      assert(directory:write("submitter-sandbox", "#!/bin/sh\nPATH=/usr/bin:/bin\n" .. script, { mode = tonumber("755",
+        8) }))
       local result, message, word = task.within(20000, sandbox.start, options { programs = directory:path() })
       assert.is_nil(result)
       assert.are.equal(expected, word, script .. ": " .. message)

@@ -50,7 +50,8 @@ end
 ---@return table result
 function core.script(text, arguments, options)
   local directory = support.directory()
-  assert(directory:write("script.lua", "local task, clock = require 'submitter.core.task', require 'submitter.core.clock' "
+  assert(directory:write("script.lua",
+    "local task, clock = require 'submitter.core.task', require 'submitter.core.clock' "
     .. text))
   return core.program({ "run", directory:path() .. "/script.lua", table.unpack(arguments or {}) }, options)
 end

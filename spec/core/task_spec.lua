@@ -11,7 +11,8 @@ describe("core.task", function()
     it("starts nothing at once, and then in the order of spawning", function()
       local seen, tasks = {}, {}
       for number = 1, 5 do
-        tasks[number] = task.spawn("t" .. number, function(...) seen[#seen + 1] = table.concat({ ... }, ",") end, number, "x")
+        tasks[number] = task.spawn("t" .. number, function(...) seen[#seen + 1] = table.concat({ ... }, ",") end,
+          number, "x")
       end
       assert.are.same({}, seen)
       for _, one in ipairs(tasks) do assert.is_true(one:join()) end
@@ -466,7 +467,8 @@ describe("core.task", function()
     end
 
     it("is a coroutine of the script's own", function()
-      refused(coroutine.wrap(function() clock.sleep_ms(0) end), "clock.sleep_ms waits, and can't do so in a coroutine that the "
+      refused(coroutine.wrap(function() clock.sleep_ms(0) end),
+        "clock.sleep_ms waits, and can't do so in a coroutine that the "
         .. "script made itself: use task.spawn")
       refused(coroutine.wrap(function() task.within(1, function() end) end), "task.within may be called in a task only")
     end)

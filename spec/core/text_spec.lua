@@ -62,7 +62,8 @@ describe("core.text", function()
     end)
 
     it("splits as /bin/sh does", function()
-      local tokens = { "a", "bc", " ", "  ", "\t", "\\\\", "\\'", '\\"', "\\$", "\\`", "\\ ", "\\a", "\\\n", "''", '""', "é", "=" }
+      local tokens = { "a", "bc", " ", "  ", "\t", "\\\\", "\\'", '\\"', "\\$", "\\`", "\\ ", "\\a", "\\\n", "''", '""',
+        "é", "=" }
       local within_single = { "x", " ", "\n", '"', "\\", "$y", "`", "\\'" }
       local within_double = { "x", " ", "\n", "'", "\\\\", "\\$", "\\`", '\\"', "\\x", "\\\n", "#", "*" }
       math.randomseed(20261124)
@@ -128,7 +129,8 @@ describe("core.text", function()
     end
 
     it("leaves what is valid alone", function()
-      for _, valid in ipairs { "", "abc", "\0", "é", "\u{7FF}\u{800}\u{D7FF}\u{E000}\u{FFFF}\u{10000}\u{10FFFF}", replacement } do
+      for _, valid in ipairs { "", "abc", "\0", "é", "\u{7FF}\u{800}\u{D7FF}\u{E000}\u{FFFF}\u{10000}\u{10FFFF}",
+        replacement } do
         assert.are.same({ valid, 0 }, { text.repair(valid) })
       end
     end)
@@ -138,7 +140,8 @@ describe("core.text", function()
       for _ = 1, 3000 do
         local bytes = {}
         for index = 1, math.random(0, 12) do
-          bytes[index] = string.char(({ 0x41, 0x80, 0xBF, 0xC2, 0xE0, 0xA0, 0xED, 0xF0, 0x90, 0xF4, 0x8F, 0xFF })[math.random(12)])
+          bytes[index] = string.char(({ 0x41, 0x80, 0xBF, 0xC2, 0xE0, 0xA0, 0xED, 0xF0, 0x90, 0xF4, 0x8F,
+            0xFF })[math.random(12)])
         end
         local given = table.concat(bytes)
         local repaired, count = text.repair(given)
@@ -186,7 +189,8 @@ describe("core.text", function()
 
     it("decides equal_trimmed", function()
       for _, case in ipairs {
-        { "42\n", "42", true }, { "42", " 42 \r", true }, { " 42", "42", false }, { " 42", " 42", false }, { "", "", true },
+        { "42\n", "42", true }, { "42", " 42 \r", true }, { " 42", "42", false }, { " 42", " 42", false }, { "", "",
+          true },
         { "\n", "", true }, { "", " \n", true }, { "42", "43", false }, { "4", "42", false }, { "42", "4", false },
         { "a\0", "a", false }, { "a", "a\0", false }, { "a\0b\n", "a\0b", true }, { "a\0c", "a\0b", false },
         { "a  b", "a b", false }, { "a\nb\n\n", "a\nb", true },
@@ -232,7 +236,8 @@ describe("core.text", function()
     end)
 
     it("refuses unknown options", function()
-      assert.error_matches(function() text.escape("x", { newlines = true }) end, 'text.escape: unknown option "newlines"')
+      assert.error_matches(function() text.escape("x", { newlines = true }) end,
+        'text.escape: unknown option "newlines"')
       assert.error_matches(function() text.escape("x", { keep_newlines = 1 }) end, "keep_newlines is true or false")
       assert.error_matches(function() text.escape("x", true) end, "options are a table, not a boolean")
     end)

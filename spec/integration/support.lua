@@ -197,16 +197,18 @@ local function read_proc(path)
   return text
 end
 
---- Processes that belong to this deployment's workers: those whose command line names its configuration or its runner.
+--- Processes that this deployment's workers left behind: those whose command line names its configuration, and programs
+--- of a sandbox that nobody owns any more (their parent is process 1). Sandboxes of others that run now don't count.
 ---@async
 function support.processes(services)
   local found = {}
+  local program = host.system.executable():match("^(.*)/"):gsub("%p", "%%%0")
   for _, entry in ipairs(must(must(host.file.directory "/proc"):list ".")) do
     if entry.name:find "^%d+$" and tonumber(entry.name) ~= host.system.pid() then
       local command = read_proc("/proc/" .. entry.name .. "/cmdline"):gsub("%z", " ")
-      local ours = command:find(services.path, 1, true)
-      local program = host.system.executable():match "^(.*)/"
-      if ours or command:find("^" .. program:gsub("%p", "%%%0") .. "/submitter%-") then
+      local parent = read_proc("/proc/" .. entry.name .. "/stat"):match "^.*%) %S+ (%d+)"
+      local orphan = parent == "1" and command:find("^" .. program .. "/submitter%-")
+      if command:find(services.path, 1, true) or orphan then
         found[#found + 1] = ("process %s: %s"):format(entry.name, command)
       end
     end

@@ -183,6 +183,23 @@ describe("the directory bucket", function()
     end
   end)
 
+  it("locks the whole truth of a submission with the submission, not with those of others", function()
+    local asked = {}
+    store.locks = support.disguise(locks, { lock = function(directory, name, ...)
+      asked[#asked + 1] = name
+      return directory:lock(name, ...)
+    end })
+    assert(store:put(folder .. subid .. ".result.json", "1"))
+    assert(store:put("a/b/c/grading/results/" .. subid .. ".json", "1"))
+    assert(store:put("/a/b/c/grading/results/" .. subid .. ".grade.json", "1"))
+    assert(store:put("a/b/c/grading/results/" .. ("0"):rep(32) .. ".json", "1"))
+    assert(store:put("a/b/c/grading/results/notes.json", "1"))
+    assert(store:put("a/b/c/grading/test.in", "1"))
+    assert.are.same({ asked[1], asked[1] }, { asked[2], asked[3] })
+    assert.are_not.equal(asked[1], asked[4])
+    assert.are.equal(asked[5], asked[6])
+  end)
+
   it("says unavailable when the lock can't be had", function()
     store.locks = { lock = function() return nil, "somebody holds it", "busy" end }
     assert.matches("more than 5s", fails("unavailable", store:put("a", "1")))

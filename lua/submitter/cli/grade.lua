@@ -88,6 +88,17 @@ local function load_policy(arguments, configuration)
   return loaded
 end
 
+-- The steps of the desk, with the limit that the bucket's programs meet when they are fetched.
+local function steps_for(configuration)
+  local steps, limit_bytes = pipeline.desk_steps(), configuration.source_limit_bytes
+  table.insert(steps, 1, function(job)
+    if #job.source <= limit_bytes then return true end
+    return nil, ("the program has %d bytes; at most %d are accepted (source_limit in the configuration)"):format(
+      #job.source, limit_bytes), "rejected"
+  end)
+  return steps
+end
+
 local show = {}
 
 function show.table(document) result.print(document) end
@@ -119,7 +130,7 @@ function command.run(arguments)
     progress = function(number) bar:update(number, label) end,
   }
   bar:update(0, label)
-  local returned, ran, failure, kind = xpcall(pipeline.run, debug.traceback, job, pipeline.desk_steps())
+  local returned, ran, failure, kind = xpcall(pipeline.run, debug.traceback, job, steps_for(configuration))
   local closed, problem = pipeline.close(job)
   bar:clear()
   if not returned then error(ran, 0) end

@@ -4,6 +4,7 @@
 --- Failures of a command are `nil, message, code`; the code chooses the exit code: "usage" (the user named something
 --- that isn't there or can't be so), "internal" (our fault); every other means the environment.
 local configuration = require "submitter.configuration"
+local host = require "submitter.host"
 local submission = require "submitter.submission"
 local units = require "submitter.units"
 
@@ -104,6 +105,8 @@ end
 function options.with_services(arguments, wanted, body)
   local settings, message, code = options.configuration(arguments)
   if not settings then return nil, message, code end
+  -- Before anything is opened, which may already have something to say.
+  host.log.configure(settings.log)
   local services
   services, message = configuration.open(settings, { jobs = wanted ~= nil and wanted.jobs })
   if not services then return nil, message, "environment" end

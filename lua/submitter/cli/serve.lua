@@ -1,5 +1,4 @@
 --- `submitter serve`: the worker.
-local host = require "submitter.host"
 local options = require "submitter.cli.options"
 local worker = require "submitter.worker"
 
@@ -16,7 +15,6 @@ end
 
 function command.run(arguments)
   return options.with_services(arguments, { jobs = true }, function(services)
-    host.log.configure(services.configuration.log)
     local one, message, code = worker.new(services)
     if not one then return nil, message, code end
     local ran

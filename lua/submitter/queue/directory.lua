@@ -26,7 +26,10 @@ directory_queue.visibility_limit_ms = 12 * 60 * 60 * 1000
 -- keeps its message from being lost. The minute is for clocks that are adjusted by small steps.
 local deadline_limit_ms = directory_queue.visibility_limit_ms + 60 * 1000
 
--- A body of the largest size, all of it escaped, and what stands around it.
+-- A reason may quote what others wrote at any length; a letter has to stay one that can be read back.
+local reason_limit_bytes = 8 << 10
+
+-- A body and a reason of the largest size, all of them escaped, and what stands around them.
 local letter_limit_bytes = 8 * directory_queue.body_limit_bytes
 
 ---@class Message
@@ -125,6 +128,9 @@ local function next_ready(self, listed)
 end
 
 local function write_dead_letter(self, message, reason, class)
+  if #reason > reason_limit_bytes then
+    reason = ("%s… (cut, it had %d bytes)"):format(host.text.repair(reason:sub(1, reason_limit_bytes)), #reason)
+  end
   local text = host.json.encode(host.json.ordered(
     { "id", "reason", "class", "receives", "failures", "sent_ms", "died_ms", "body" },
     {
@@ -492,6 +498,32 @@ local function list_dead(self)
   return found
 end
 
+local letter_fields = {
+  body = "string", reason = "string", class = "string", receives = "integer", failures = "integer",
+  sent_ms = "integer", died_ms = "integer",
+}
+
+-- A letter by the name of its file; nil and why when there is something else, whoever put it there.
+local function read_letter(self, name)
+  local text, failure, code = self.directory:read("dead/" .. name, { limit_bytes = letter_limit_bytes })
+  if not text then
+    return nil, failure, code
+  end
+  local letter = host.json.decode(text)
+  if type(letter) ~= "table" then
+    return nil, "it isn't a dead letter"
+  end
+  for field, kind in pairs(letter_fields) do
+    if type(letter[field]) ~= kind and math.type(letter[field]) ~= kind then
+      return nil, ("it isn't a dead letter: the field %s isn't %s"):format(field,
+        kind == "string" and "a text" or "a whole number")
+    end
+  end
+  -- What is dropped or queued again is found by its file.
+  letter.id = name:match("^(%x+)")
+  return letter
+end
+
 ---@class DeadLetter
 ---@field id string
 ---@field body string
@@ -514,19 +546,22 @@ function Queue:dead_letters()
   end
   local letters = {}
   for _, name in ipairs(found) do
-    local text, failure, failure_code = self.directory:read("dead/" .. name, { limit_bytes = letter_limit_bytes })
-    local letter = text and host.json.decode(text)
-    if type(letter) == "table" and math.type(letter.died_ms) == "integer" then
+    local letter, failure, failure_code = read_letter(self, name)
+    if letter then
       letters[#letters + 1] = letter
     elseif failure_code ~= "ENOENT" then
-      host.log.warn("queue_dead_letter_unreadable", { name = name, error = failure or "it isn't a dead letter" })
+      host.log.warn("queue_dead_letter_unreadable", {
+        name = self.directory:path() .. "/dead/" .. name,
+        error = failure,
+        hint = "it is left alone; mend or remove it by hand",
+      })
     end
   end
   table.sort(letters, function(left, right)
     if left.died_ms ~= right.died_ms then
       return left.died_ms < right.died_ms
     end
-    return tostring(left.id) < tostring(right.id)
+    return left.id < right.id
   end)
   return letters
 end
@@ -537,20 +572,20 @@ end
 ---@return string|nil message
 ---@return "unavailable"|nil code
 function Queue:depth()
-  local ready, message, code = list_names(self, "ready")
-  if not ready then
-    return nil, message, code
-  end
-  local held, dead
-  held, message, code = list_names(self, "held")
-  if not held then
-    return nil, message, code
-  end
-  if #ready + #held == 0 then
-    -- One that was given back between the two listings was in neither; nobody may take that for an empty queue.
+  local ready, held, dead, message, code
+  -- One that is given back between the two listings is in neither, and may be taken again before a third: nobody may
+  -- take that for an empty queue. To be missed in all four it would have to be given back twice.
+  for _ = 1, 2 do
     ready, message, code = list_names(self, "ready")
     if not ready then
       return nil, message, code
+    end
+    held, message, code = list_names(self, "held")
+    if not held then
+      return nil, message, code
+    end
+    if #ready + #held > 0 then
+      break
     end
   end
   dead, message, code = list_dead(self)

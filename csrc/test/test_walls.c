@@ -1,0 +1,265 @@
+/*
+ * Sandbox and runner together, with hostile programs and hosts: nothing gets out, nothing is left behind.
+ * `test_walls [INTERPRETER]`, like test_runner.
+ */
+#include "driver.h"
+#include "tap.h"
+#include "trial.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static void test_processes(void) {
+    struct protocol_limits limits = driver_limits();
+    limits.cpu_ms = 500;
+    struct driver_outcome outcome =
+        trial_once("fork bomb", "import os\nwhile True:\n  try: os.fork()\n  except OSError: pass\n", &limits,
+                   PROTOCOL_ENDING_CPU);
+    driver_outcome_end(&outcome);
+    double before = driver_now_ms();
+    trial_prints(
+        "daemon",
+        "import os, time\n"
+        "if os.fork() == 0:\n  os.setsid()\n  if os.fork() == 0:\n    for n in range(3): os.close(n)\n"
+        "    while True: time.sleep(1)\n  os._exit(0)\nos.wait()\nprint('parent')\n",
+        "parent\n");
+    trial_prints("child keeps the output",
+                 "import os, time\nif os.fork() == 0: time.sleep(60)\nprint('parent')\n", "parent\n");
+    tap_ok(driver_now_ms() - before < 2500, "daemon and child: nobody was waited for");
+    trial_prints(
+        "many zombies",
+        "import os, signal\n"
+        "for i in range(100):\n  if os.fork() == 0:\n    if os.fork() == 0: os._exit(0)\n    os._exit(0)\n"
+        "  os.wait()\nprint('done')\n",
+        "done\n");
+    trial_prints("subprocess and pool",
+                 "import subprocess, multiprocessing, threading\n"
+                 "def square(x): return x * x\n"
+                 "if __name__ == '__main__':\n"
+                 "  print(subprocess.run(['echo', 'hello'], capture_output=True, text=True).stdout.strip())\n"
+                 "  with multiprocessing.Pool(2) as pool: print(pool.map(square, range(4)))\n"
+                 "  threads = [threading.Thread(target=lambda: None) for _ in range(5)]\n"
+                 "  [t.start() for t in threads]; [t.join() for t in threads]; print('threads')\n",
+                 "hello\n[0, 1, 4, 9]\nthreads\n");
+}
+
+static void test_walls(void) {
+    trial_prints("no network",
+                 "import socket\n"
+                 "for address in [('127.0.0.1', 80), ('169.254.169.254', 80), ('1.1.1.1', 53)]:\n"
+                 "  try: socket.create_connection(address, 1); print('connected')\n"
+                 "  except OSError: print('refused')\n"
+                 "for family in (16, 17, 38, 40):\n"
+                 "  try: socket.socket(family, socket.SOCK_DGRAM); print('made', family)\n"
+                 "  except OSError: pass\n",
+                 "refused\nrefused\nrefused\n");
+    trial_prints(
+        "no host files",
+        "import os\n"
+        "try: open('/proc/self/oom_score_adj', 'w').write('0'); print('safe')\nexcept OSError: pass\n"
+        "for path in ['/root', '/home', '/sys', '/proc/sys', '/proc/kcore', '/etc/shadow', '/var', '/run',\n"
+        "             '/work', '/proc/1', '/proc/1/environ', '/dev/tty', '/dev/sda', '/dev/kmsg', '/boot']:\n"
+        "  if os.path.exists(path): print('there is', path)\n"
+        "try: os.listdir('/scratch'); print('scratch')\nexcept OSError: pass\n",
+        "");
+    trial_prints("no other processes",
+                 "import os\n"
+                 "print([p for p in os.listdir('/proc') if p.isdigit()] == [str(os.getpid())])\n"
+                 "for p in range(1, 50):\n  if p != os.getpid():\n"
+                 "    try: os.kill(p, 9); print('killed', p)\n    except OSError: pass\n",
+                 "True\n");
+    trial_prints(
+        "no capabilities",
+        "status = open('/proc/self/status').read()\nimport os\n"
+        "print([line.split()[1] for line in status.splitlines() if line.startswith(('CapPrm', 'CapEff',"
+        " 'NoNewPrivs', 'Seccomp:'))], os.getuid(), os.getgid(), os.getgroups())\n",
+        "['0000000000000000', '0000000000000000', '1', '2'] 1000 1000 []\n");
+    trial_prints(
+        "source stays",
+        "import os\n"
+        "for attempt in (lambda: open(__file__, 'a'), lambda: os.remove(__file__),\n"
+        "                lambda: os.rename(__file__, __file__ + 'x'), lambda: os.chmod(__file__, 0o777),\n"
+        "                lambda: open('helper.py', 'w'), lambda: os.mkdir('__pycache__'),\n"
+        "                lambda: os.symlink('x', 'y'), lambda: open('/usr/lib/x', 'w')):\n"
+        "  try: attempt(); print('done')\n  except OSError: pass\n",
+        "");
+    trial_prints("no descriptors",
+                 "import os\nprint(sorted(int(n) for n in os.listdir('/proc/self/fd'))[:-1])\n",
+                 "[0, 1, 2]\n");
+    trial_prints(
+        "refused calls",
+        "import ctypes, os\nlibc = ctypes.CDLL(None, use_errno=True)\n"
+        "calls = {'unshare': (272, 0x10000000), 'mount': (165, 0, 0, 0, 0, 0), 'ptrace': (101, 0, 0, 0, 0),\n"
+        "  'bpf': (321, 0, 0, 0), 'keyctl': (250, 0, 0), 'setns': (308, 0, 0), 'clone3': (435, 0, 0),\n"
+        "  'userns': (56, 0x10000011, 0, 0, 0, 0), 'io_uring': (425, 1, 0), 'chroot': (161, b'/tmp'),\n"
+        "  'ioctl': (16, 0, 0x100005412, b'x'), 'shmget': (29, 1, 4096, 0o1777), 'msgget': (68, 1, 0o1777),\n"
+        "  'perf': (298, 0, 0, -1, -1, 0), 'userfaultfd': (323, 0), 'personality': (135, 8),\n"
+        "  'open_by_handle': (304, 0, 0, 0), 'mq_open': (240, b'x', 0o100, 0o777, 0)}\n"
+        "for name, call in calls.items():\n"
+        "  if libc.syscall(*call) != -1: print(name, 'went through')\n"
+        "  elif ctypes.get_errno() not in (1, 38, 25): print(name, ctypes.get_errno())\n"
+        "import resource\n"
+        "resource.setrlimit(resource.RLIMIT_CORE, (0, 0)); print(resource.getrlimit(resource.RLIMIT_CORE))\n"
+        "os.mkfifo('/tmp/fifo')\n"
+        "try: os.mknod('/tmp/device', 0o20666, os.makedev(1, 3)); print('device')\nexcept OSError: pass\n",
+        "(1, 1)\n");
+    struct driver_outcome outcome =
+        trial_once("foreign calls",
+                   "import ctypes, mmap\n"
+                   "code = mmap.mmap(-1, 4096, prot=7)\n"
+                   "code.write(bytes.fromhex('b814000000cd80c3'))\n"
+                   "ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_"
+                   "buffer(code)))()\nprint('went on')\n",
+                   NULL, PROTOCOL_ENDING_SIGNAL);
+    tap_ok(outcome.result.signal == SIGSYS, "foreign calls: killed for int 0x80");
+    driver_outcome_end(&outcome);
+}
+
+static void test_residue(void) {
+    trial_prints("residue",
+                 "import os\n"
+                 "print(os.listdir('/tmp'), os.listdir('/dev/shm'))\n"
+                 "os.makedirs('/tmp/a/b/c')\nopen('/tmp/a/b/c/file', 'w').write('secret')\n"
+                 "open('/dev/shm/note', 'w').write('secret')\n"
+                 "os.mkfifo('/tmp/fifo')\nos.symlink('/usr', '/tmp/link')\n"
+                 "path = '/tmp/deep'\nos.mkdir(path)\nos.chdir(path)\n"
+                 "for i in range(300): os.mkdir('d' * 200); os.chdir('d' * 200)\n"
+                 "os.chmod('/tmp/a/b', 0)\n",
+                 "[] []\n");
+    trial_prints("file limit",
+                 "import errno\n"
+                 "def fill(path):\n  try:\n    with open(path, 'wb', 0) as file:\n"
+                 "      while True: file.write(bytes(1 << 20))\n"
+                 "  except OSError as error: return errno.errorcode[error.errno]\n"
+                 "print(fill('/tmp/one') in ('ENOSPC', 'EFBIG'), fill('/dev/shm/two'))\n"
+                 "import os\ncount = 0\n"
+                 "try:\n  while True: open(f'/tmp/{count}', 'w').close(); count += 1\n"
+                 "except OSError as error: print(errno.errorcode[error.errno], count < 100000)\n",
+                 "True ENOSPC\nENOSPC True\n");
+    trial_prints("process numbers",
+                 "import os\nfrom random import randrange\n"
+                 "print(os.getpid() < 10)\nfor i in range(randrange(20)):\n"
+                 "  if os.fork() == 0: os._exit(0)\n  os.wait()\n",
+                 "True\n");
+}
+
+/* A host that is killed outright, in the middle of a case, leaves nothing. */
+static void test_killed_host(void) {
+    int told[2];
+    if (pipe2(told, O_CLOEXEC) < 0) {
+        return;
+    }
+    pid_t host = fork();
+    if (host == 0) {
+        struct driver driver;
+        if (!trial_start(&driver, "import os, time\nos.fork()\nopen('/tmp/x', 'w')\ntime.sleep(60)\n")) {
+            _exit(1);
+        }
+        ssize_t written = write(told[1], &driver.process, sizeof driver.process);
+        (void)written;
+        driver_case(&driver, NULL, NULL, 0, NULL);
+        _exit(1);
+    }
+    pid_t sandbox = -1;
+    close(told[1]);
+    bool started = read(told[0], &sandbox, sizeof sandbox) == (ssize_t)sizeof sandbox;
+    close(told[0]);
+    struct timespec pause = {.tv_nsec = 200000000};
+    nanosleep(&pause, NULL);
+    int within = trial_count_descendants(sandbox);
+    kill(host, SIGKILL);
+    waitpid(host, NULL, 0);
+    bool gone = false;
+    driver_note(sandbox);
+    for (int i = 0; i < 1000 && !gone; i++) {
+        struct timespec shorter = {.tv_nsec = 2000000};
+        gone = waitpid(sandbox, NULL, WNOHANG) == sandbox;
+        nanosleep(&shorter, NULL);
+    }
+    tap_ok(started && within >= 4 && gone, "killed host: %d processes ended with it", within);
+}
+
+/* The supervisor killed outright: everything within dies with it, and the next sandbox removes its groups. */
+static void test_killed_supervisor(void) {
+    struct driver driver, next;
+    struct protocol_message message;
+    if (!tap_ok(trial_start(&driver, "pass\n"), "killed supervisor: sandbox starts")) {
+        return;
+    }
+    pid_t process = driver.process;
+    kill(process, SIGKILL);
+    tap_ok(!driver_next(&driver, &message) && strstr(driver.last_failure, "ended"),
+           "killed supervisor: the runner dies too");
+    tap_ok(driver_wait(&driver) == 128 + SIGKILL, "killed supervisor: is reaped");
+    while (waitpid(-1, NULL, WNOHANG) > 0) {
+    }
+    tap_ok(trial_start(&next, "pass\n") && driver_end(&next) == 0,
+           "killed supervisor: the next sandbox works");
+    tap_ok(trial_count_groups("/sys/fs/cgroup", 4, process) == 0,
+           "killed supervisor: and removes what was left");
+}
+
+static void test_hostile_host(void) {
+    struct driver driver;
+    struct protocol_message message;
+    if (!tap_ok(trial_start(&driver, "pass\n"), "hostile host: sandbox starts")) {
+        return;
+    }
+    tap_ok(driver_send(&driver, "\x45\xff\xff\xff\xff", 5) && driver_next(&driver, &message) &&
+               message.type == PROTOCOL_FAILURE && message.failure.fatal,
+           "hostile host: told that its stream is broken");
+    tap_ok(driver_wait(&driver) == 4, "hostile host: the sandbox ends");
+    if (trial_start(&driver, "pass\n")) {
+        struct protocol_writer writer;
+        struct protocol_limits limits = driver_limits();
+        protocol_writer_start(&writer, 4096);
+        protocol_write_build(&writer, &limits);
+        tap_ok(driver_send(&driver, writer.data, writer.length) && driver_next(&driver, &message) &&
+                   message.type == PROTOCOL_FAILURE && message.failure.fatal,
+               "hostile host: a second BUILD is refused");
+        protocol_writer_end(&writer);
+        driver_wait(&driver);
+    }
+    if (trial_start(&driver, "pass\n")) {
+        struct protocol_limits limits = driver_limits();
+        limits.memory_bytes *= 2;
+        struct driver_outcome outcome = driver_case(&driver, &limits, NULL, 0, NULL);
+        tap_ok(outcome.failed && driver.last_fatal, "hostile host: limits beyond those of BUILD are refused");
+        driver_outcome_end(&outcome);
+        driver_wait(&driver);
+    }
+}
+
+static void test_all(void) {
+    tap_note("accounting = %s", trial_accounting);
+    test_processes();
+    test_walls();
+    test_residue();
+    test_hostile_host();
+    test_killed_host();
+    test_killed_supervisor();
+}
+
+int main(int count, char **words) {
+    if (!trial_find_interpreter(count, words)) {
+        tap_ok(false, "no interpreter: give one as argument");
+        return tap_done();
+    }
+    tap_note("interpreter %s", trial_interpreter);
+    signal(SIGPIPE, SIG_IGN);
+    /* The orphans of a killed host become ours, so that their end can be seen. */
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    test_all();
+    trial_accounting = "rlimit";
+    test_all();
+    tap_ok(trial_count_groups("/sys/fs/cgroup", 4, 0) == 0, "no cgroup is left");
+    while (waitpid(-1, NULL, WNOHANG) > 0) {
+    }
+    tap_ok(trial_count_descendants(getpid()) == 0, "no process is left");
+    return tap_done();
+}

@@ -1,0 +1,6 @@
+"""What a program imports from beside itself."""
+
+
+def answer():
+    """Where this came from."""
+    return "from the source"
