@@ -100,14 +100,15 @@ $(BUILD)/submitter-runner: $(call objects,$(RUNNER_SOURCES))
 
 # ---- tests ----------------------------------------------------------------------------------------------------------
 
-# All that isn't a main, in one archive: a test takes what it needs.
+# All that isn't a main, in one archive, and what the tests share: a test takes what it needs.
 TESTED_SOURCES := $(filter-out %/main.c,$(SANDBOX_SOURCES) $(wildcard csrc/protocol/*.c csrc/base/*.c)) csrc/io/text.c
+TEST_SUPPORT   := $(filter-out $(wildcard csrc/test/test_*.c csrc/test/fuzz_*.c),$(wildcard csrc/test/*.c))
 TEST_PROGRAMS  := $(patsubst csrc/test/%.c,$(BUILD)/test/%,$(wildcard csrc/test/test_*.c))
 
-$(BUILD)/obj/tested.a: $(call objects,$(TESTED_SOURCES))
+$(BUILD)/obj/tested.a: $(call objects,$(TESTED_SOURCES) $(TEST_SUPPORT))
 	@rm -f $@ && ar rcs $@ $^
 
-$(BUILD)/test/%: $(BUILD)/obj/test/%.o $(BUILD)/obj/test/driver.o $(BUILD)/obj/tested.a
+$(BUILD)/test/%: $(BUILD)/obj/test/%.o $(BUILD)/obj/tested.a
 	@mkdir -p $(@D)
 	@echo "  link    $@"
 	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $$(pkg-config --libs libseccomp)

@@ -1,11 +1,13 @@
 /* submitter: the host program. `run` executes any Lua script with the C modules at hand; every other command is Lua
  * (lua/submitter/cli). What is here: options that decide how the state is made, the loop, the exit code. */
 #include <lauxlib.h>
+#include <fcntl.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bind/modules.h"
 #include "host/state.h"
@@ -31,6 +33,15 @@ static const char run_help[] =
 
 static void report(const char *message) {
     fprintf(stderr, "submitter: %s\n", message ? message : "(no message)");
+}
+
+/* Standard streams that a careless parent closed become /dev/null: otherwise the next file opened would take their numbers,
+ * and log lines would go into it. */
+static bool open_standard_streams(void) {
+    for (int number = STDIN_FILENO; number <= STDERR_FILENO; number++)
+        if (fcntl(number, F_GETFD) < 0 && open("/dev/null", O_RDWR) != number)
+            return false;
+    return true;
 }
 
 /* The table `arg`: the script at 0, its arguments from 1, what stands before it below 0. */
@@ -109,6 +120,8 @@ static int protected_main(lua_State *L) {
 
 int main(int argc, char **argv) {
     struct invocation invocation = { .argc = argc, .argv = argv };
+    if (!open_standard_streams())
+        return EXIT_ENVIRONMENT;
     setlocale(LC_CTYPE, "C.UTF-8"); /* for wcwidth; numbers stay in the C locale */
     signal(SIGPIPE, SIG_IGN);       /* a reader that went away is an error of the write */
 

@@ -34,9 +34,10 @@ local function copy()
   local parent = must(host.file.directory(build))
   must(parent:remove_tree "faults")
   must(parent:make "faults")
-  local folder = root:gsub("/spec/%.%.$", "")
+  local folder = host.system.lua_directory():gsub("/lua$", "")
   local ok, output = shell(("cp -a '%s/csrc' '%s/lua' '%s/spec' '%s/Makefile' . && mkdir build && "
-    .. "cp -a '%s/obj' '%s'/submitter* build/ && make programs"):format(folder, folder, folder, folder, build, build), 300)
+    .. "cp -a '%s/obj' '%s'/submitter* build/ && make programs"):format(folder, folder, folder, folder, build, build),
+    300)
   must(ok or nil, "the copy can't be built: " .. output)
 end
 

@@ -170,9 +170,9 @@ describe("jobs", function()
     assert(root:make("host-3-c"))
     local disguised = support.disguise(root, {
       lock = function(directory, name, ...)
-        if name == "host-1-a" then
+        if name == "host-1-a/." then
           return nil, "permission denied", "EACCES"
-        elseif name == "host-2-b" then
+        elseif name == "host-2-b/." then
           return nil, "no such file or directory", "ENOENT"
         end
         return directory:lock(name, ...)

@@ -65,6 +65,29 @@ static int exit_process(lua_State *L) {
     exit(status);
 }
 
+/* coroutine.resume and close, upvalue 1, for all but the coroutines of tasks (coroutine.running gives them away): those wait
+ * for work that writes to their memory, and end by the scheduler only. */
+static int leave_tasks_alone(lua_State *L) {
+    lua_State *thread = lua_tothread(L, 1);
+    if (thread && task_owns(thread))
+        return luaL_error(L, "the coroutine of a task belongs to the scheduler: use Task:cancel and Task:join");
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
+    return lua_gettop(L);
+}
+
+static void guard_coroutines(lua_State *L) {
+    static const char *const names[] = { "resume", "close", NULL };
+    lua_getglobal(L, "coroutine");
+    for (const char *const *name = names; *name; name++) {
+        lua_getfield(L, -1, *name);
+        lua_pushcclosure(L, leave_tasks_alone, 1);
+        lua_setfield(L, -2, *name);
+    }
+    lua_pop(L, 1);
+}
+
 /* Drops the templates that begin with "./" (or are relative in another way) from package.path or cpath. */
 static void drop_relative(lua_State *L, const char *field) {
     lua_getfield(L, -1, field);
@@ -114,6 +137,7 @@ lua_State *state_new(bool environment_counts) {
     }
     luaL_openlibs(L);
     set_paths(L, environment_counts, directory);
+    guard_coroutines(L);
     lua_getglobal(L, "os");
     lua_pushcfunction(L, exit_process);
     lua_setfield(L, -2, "exit");

@@ -463,6 +463,7 @@ static struct task *create(lua_State *L, const char *name, int argument_count) {
         luaL_error(L, "out of memory");
         return NULL; /* not reached */
     }
+    *(struct task **)lua_getextraspace(thread) = task;
     task->name = copy;
     task->holders = 2; /* the scheduler, the ready queue */
     task->thread = thread;
@@ -515,6 +516,10 @@ static void cancel_others(void) {
     }
     uv_close((uv_handle_t *)&guard, NULL);
     uv_run(loop_get(), UV_RUN_NOWAIT);
+}
+
+bool task_owns(lua_State *thread) {
+    return *(struct task **)lua_getextraspace(thread) != NULL;
 }
 
 void task_settle(void) {
@@ -724,6 +729,7 @@ int task_open(lua_State *L) {
     lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
     scheduler.L = lua_tothread(L, -1);
     lua_pop(L, 1);
+    *(struct task **)lua_getextraspace(scheduler.L) = NULL; /* what every new coroutine begins with */
     state_type(L, TASK_TYPE, task_methods, task_metamethods);
     state_type(L, OPERATION_TYPE, NULL, operation_metamethods);
     state_type(L, DEADLINE_TYPE, NULL, deadline_metamethods);

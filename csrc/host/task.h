@@ -83,6 +83,9 @@ lua_State *task_main_state(void);
  * the stack. Tasks that others spawn run meanwhile. */
 int task_main(lua_State *L, int argument_count);
 
+/* Is this the coroutine of a task? Only the scheduler may resume or close it. */
+bool task_owns(lua_State *thread);
+
 /* Waits for the work that the pool has, delivering nothing. For the end of the process. */
 void task_settle(void);
 

@@ -187,19 +187,53 @@ static bool find_v1(struct cgroup *cgroup, const char *given) {
     return true;
 }
 
-static bool find_v2(struct cgroup *cgroup, const char *given) {
-    char path[CGROUP_PATH_BYTES + 32], controllers[512] = "";
-    if (!find_place(&cgroup->places[0], "", given)) {
+/* Does a file of words hold both controllers that are needed? */
+static bool has_both(const char *group, const char *file) {
+    char path[CGROUP_PATH_BYTES + 64], words[512] = "";
+    snprintf(path, sizeof path, "%s/%s", group, file);
+    FILE *stream = fopen(path, "re");
+    bool both =
+        stream && fgets(words, sizeof words, stream) && strstr(words, "memory") && strstr(words, "pids");
+    if (stream) {
+        fclose(stream);
+    }
+    return both;
+}
+
+/* Version 2 lets a group hand its controllers down only while no process lives in it. */
+static bool hand_down(const char *group) {
+    static const char controllers[] = "+memory +pids";
+    char path[CGROUP_PATH_BYTES + 64];
+    if (!has_both(group, "cgroup.controllers")) {
         return false;
     }
-    snprintf(path, sizeof path, "%s/cgroup.controllers", cgroup->places[0].parent);
-    FILE *file = fopen(path, "re");
-    bool usable = file && fgets(controllers, sizeof controllers, file) && strstr(controllers, "memory") &&
-                  strstr(controllers, "pids");
-    if (file) {
-        fclose(file);
+    if (has_both(group, "cgroup.subtree_control")) {
+        return true;
     }
-    return usable;
+    snprintf(path, sizeof path, "%s/cgroup.subtree_control", group);
+    int control = open(path, O_WRONLY | O_CLOEXEC);
+    bool done = control >= 0 && write(control, controllers, sizeof controllers - 1) > 0;
+    if (control >= 0) {
+        close(control);
+    }
+    return done;
+}
+
+/* The group given, or the nearest above this process that can have groups with controllers: its own can't,
+   this process being in it. */
+static bool find_v2(struct cgroup *cgroup, const char *given) {
+    struct cgroup_place *place = &cgroup->places[0];
+    if (!find_place(place, "", given)) {
+        return false;
+    }
+    while (!hand_down(place->parent)) {
+        char *last = strrchr(place->parent, '/');
+        if (given || !last || strlen(place->parent) <= strlen(place->mount)) {
+            return false;
+        }
+        *last = 0;
+    }
+    return true;
 }
 
 /* ---- what dead sandboxes left ---- */
@@ -333,10 +367,11 @@ void cgroup_make(struct cgroup *cgroup, const struct spec *spec) {
     } else if (find_v2(cgroup, spec->cgroup_parent)) {
         cgroup->version = 2;
     } else {
-        cgroup_refuse("there are neither the v1 controllers memory, pids and cpuacct nor a v2 group with "
-                      "memory and pids"
-                      "%s%s",
-                      spec->cgroup_parent ? " at " : "", spec->cgroup_parent ? spec->cgroup_parent : "");
+        cgroup_refuse("there are neither the v1 controllers memory, pids and cpuacct nor, %s%s, a v2 group "
+                      "that holds no "
+                      "process and can hand memory and pids down",
+                      spec->cgroup_parent ? "at " : "above this process",
+                      spec->cgroup_parent ? spec->cgroup_parent : "");
     }
     if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random) {
         cgroup_refuse("no random bytes: %s", strerror(errno));

@@ -90,8 +90,8 @@ void limits_reset_signals(void) {
 }
 
 void limits_volunteer(int processes) {
-    /* Its change of user made this process one that only the host's root may look into, itself not being one. It
-       is so again when it becomes the student, and nobody is there yet to look. */
+    /* Its change of user made this process one that only the host's root may look into, itself not being one.
+       It is so again when it becomes the student, and nobody is there yet to look. */
     prctl(PR_SET_DUMPABLE, 1);
     int descriptor = openat(processes, "self/oom_score_adj", O_WRONLY | O_CLOEXEC);
     if (descriptor < 0 || write(descriptor, "1000", 4) != 4) {

@@ -16,7 +16,8 @@ void limits_drop_capabilities(void);
 void limits_forbid_privileges(void);
 /* Signals as a new process expects them. */
 void limits_reset_signals(void);
-/* In the student's role: first to go when memory runs out anywhere. `processes` is a /proc that can be written. */
+/* In the student's role: first to go when memory runs out anywhere. `processes` is a /proc that can be
+   written. */
 void limits_volunteer(int processes);
 /* In the student's role: the limits of a single process, the student's user, no capability at all. */
 void limits_become_student(const struct spec *spec);

@@ -32,14 +32,14 @@
  *   rlimits             a second net below the cgroup, and the only one for single files and open files.
  *   capabilities,       set-user-id programs and file capabilities give nothing; the bounding set leaves the
  *   no new privileges   runner SETUID, SETGID, KILL and SYS_ADMIN. Without them: more kernel surface.
- *   system calls        the student's filter refuses all that isn't listed, the runner's what reaches the machine.
+ *   system calls        the student's filter refuses all that isn't listed, the runner's what reaches the host.
  *                       Without it: the whole surface of the kernel, on which all other walls stand.
  *   descriptors         nothing is inherited but what is named. Without it: whatever the host had open.
  *   session, keyring    no controlling terminal to type into, no keys of whoever started this.
  *
  * Assumed of the kernel: Linux 5.12 or newer (mount_setattr, clone3, close_range), user namespaces allowed,
- * seccomp filters, and cgroups, v1 or v2, unless accounting by rlimits was asked for. What the kernel itself has
- * wrong, a fault in a system call that the student may make, is not defended against.
+ * seccomp filters, and cgroups, v1 or v2, unless accounting by rlimits was asked for. What the kernel itself
+ * has wrong, a fault in a system call that the student may make, is not defended against.
  *
  * Each wall that can't be built ends the whole with its name, the reason and a remedy on standard error and exit
  * code 3, before the program runs. "They failed" never takes this path: what a program did is told by its exit

@@ -56,11 +56,13 @@ static bool fail(struct driver *driver, const char *what) {
 
 static int make_specification(const struct driver *driver, const char *folder,
                               const struct protocol_limits *most) {
-    char text[2 * PATH_MAX + 512];
+    char text[3 * PATH_MAX];
+    const char *parent = getenv("SUBMITTER_CGROUP_PARENT");
     int length = snprintf(
         text, sizeof text,
-        "version=1\nprogram=%s/submitter-runner\naccounting=%s\nfile_bytes=%llu\nprocesses=%llu\n", folder,
-        driver->accounting, (unsigned long long)most->file_bytes, (unsigned long long)most->processes);
+        "version=1\nprogram=%s/submitter-runner\naccounting=%s\nfile_bytes=%llu\nprocesses=%llu\n%s%s%s",
+        folder, driver->accounting, (unsigned long long)most->file_bytes, (unsigned long long)most->processes,
+        parent ? "cgroup_parent=" : "", parent ? parent : "", parent ? "\n" : "");
     int descriptor = memfd_create("specification", MFD_CLOEXEC);
     if (descriptor < 0 || write(descriptor, text, (size_t)length) != length ||
         lseek(descriptor, 0, SEEK_SET) != 0) {

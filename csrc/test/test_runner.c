@@ -1,7 +1,7 @@
 /*
  * Sandbox and runner together, with a real interpreter: what cases are given, how they end, what is told of them.
- * `test_runner [INTERPRETER]`; the programs are taken from the folder that SUBMITTER_BUILD names, or build. Needs what the
- * sandbox needs: root, or an ordinary user with subordinate users and a cgroup.
+ * `test_runner [INTERPRETER]`; the programs are taken from the folder that SUBMITTER_BUILD names, or build. Needs
+ * what the sandbox needs: root, or an ordinary user with subordinate users and a cgroup (SUBMITTER_CGROUP_PARENT).
  */
 #include "driver.h"
 #include "tap.h"

@@ -14,14 +14,14 @@ bool trial_find_interpreter(int count, char **words);
 bool trial_start(struct driver *driver, const char *source);
 /* Remarks how a case ended. */
 void trial_tell(const struct driver *driver, const struct driver_outcome *outcome);
-/* A case of a sandbox of its own, without arguments and input, that is to end in a certain way, and once more so in
-   the same sandbox. Gives the first outcome. */
+/* A case of a sandbox of its own, without arguments and input, that is to end in a certain way, and once more
+   so in the same sandbox. Gives the first outcome. */
 struct driver_outcome trial_once(const char *name, const char *source, const struct protocol_limits *limits,
                                  enum protocol_ending ending);
 /* The same, and everything must have gone well and this be printed. */
 void trial_prints(const char *name, const char *source, const char *expected);
-/* Control groups within a folder, to a depth: of the sandbox with this process number, or, for 0, of all sandboxes that
-   this test started. Others may run on the same machine. */
+/* Control groups within a folder, to a depth: of the sandbox with this process number, or, for 0, of all
+   sandboxes that this test started. Others may run on the same machine. */
 int trial_count_groups(const char *folder, int depth, pid_t only);
 /* Processes below this one, at any depth. */
 int trial_count_descendants(pid_t ancestor);

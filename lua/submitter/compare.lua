@@ -77,7 +77,8 @@ function compare.difference(actual, expected)
   -- Where one ends with a line and the other goes on, the difference is the next line.
   if same == math.min(#actual, #expected) and longer:byte(same + 1) == 10 then same = same + 1 end
   local before = longer:sub(1, same)
-  local start = before:match(".*\n()") or 1
+  -- Anchored: else a long line is searched once more from each of its bytes.
+  local start = before:match("^.*\n()") or 1
   local line = select(2, before:gsub("\n", "")) + 1
   return ("line %d: expected %s, got %s"):format(
     line, quote(expected, start, same - start + 1), quote(actual, start, same - start + 1))

@@ -131,6 +131,51 @@ describe("submitter run", function()
     end)
   end)
 
+  it("survives standard streams that are closed", function()
+    assert(directory:write("script.lua", [[
+      local directory = assert(require "submitter.core.file".directory(...))
+      local log = require "submitter.core.log"
+      local kept <close> = io.open(... .. "/own", "w")
+      log.info "logged"
+      print "printed"
+      kept:write "own"
+      local child = require "submitter.core.child"
+      directory:write("x", assert(child.run { program = "/bin/cat", input = "through" }).stdout)]]))
+    local result = assert(host.child.run {
+      program = "/bin/sh", environment = core.environment(),
+      arguments = { "-c", '"$0" run "$1/script.lua" "$1" <&- >&- 2>&-', host.system.executable(), directory:path() },
+    })
+    assert.are.equal(0, result.exit_code)
+    assert.are.equal("through", directory:read("x"))
+    assert.are.equal("own", directory:read("own"))
+  end)
+
+  it("tells when descriptors are used up, and goes on", function()
+    assert(directory:write("script.lua", [[
+      local file, child = require "submitter.core.file", require "submitter.core.child"
+      local directory, kept = assert(file.directory(...)), {}
+      while true do
+        local one, _, code = file.directory "/"
+        if not one then print(code) break end
+        kept[#kept + 1] = one
+      end
+      local function code(...) print((select(3, ...))) end
+      code(child.run { program = "/bin/true" })
+      code(directory:replace("x", "1"))
+      code(directory:read "script.lua")
+      code(directory:lock "l")
+      code(directory:watch ".")
+      code(directory:remove_tree "x")
+      kept = nil
+      collectgarbage()
+      print(directory:replace("x", "1"))]]))
+    local result = assert(host.child.run {
+      program = "/bin/sh", environment = core.environment(),
+      arguments = { "-c", 'ulimit -n 150; exec "$0" run "$1/script.lua" "$1"', host.system.executable(), directory:path() },
+    })
+    assert.are.equal(("EMFILE\n"):rep(7) .. "true\n", result.stdout, result.stderr)
+  end)
+
   it("explains itself", function()
     local help = core.program { "run", "--help" }
     assert.are.equal(0, help.exit_code)

@@ -484,6 +484,23 @@ describe("core.task", function()
       assert.is_true(clock.sleep_ms(0))
     end)
 
+    it("leaves the coroutine of a task to the scheduler", function()
+      local thread
+      local one = task.spawn("one", function()
+        thread = coroutine.running()
+        clock.sleep_ms(5)
+        return "slept"
+      end)
+      clock.sleep_ms(0)
+      refused(function() coroutine.resume(thread) end, "belongs to the scheduler: use Task:cancel and Task:join")
+      refused(function() coroutine.close(thread) end, "belongs to the scheduler")
+      refused(function() coroutine.resume(coroutine.running()) end, "belongs to the scheduler")
+      assert.are.same({ true, "slept" }, { one:join() })
+      local own = coroutine.create(function(...) error((...)) end)
+      assert.are.same({ false, "x" }, { coroutine.resume(own, "x") })
+      assert.is_false((coroutine.close(own)))
+    end)
+
     it("leaves coroutines of the script's own usable for everything else", function()
       local generator = coroutine.wrap(function() for number = 1, 3 do coroutine.yield(number) end end)
       assert.are.same({ 1, 2, 3 }, { generator(), generator(), generator() })

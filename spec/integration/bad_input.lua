@@ -27,8 +27,9 @@ local services = support.deployment("bad_input", {
 local store, folder = services.store, services.folder
 
 -- What the bucket's own API refuses to do, done to its folder.
-local kit = { victim = folder:path() .. "/victim" }
+local kit = { victim = folder:path() .. "/victim", outside = folder:path() .. "/outside" }
 must(folder:write("victim", "untouched\n"))
+must(folder:make "outside")
 
 local function in_bucket(name) return "var/bucket/" .. name end
 
@@ -293,7 +294,7 @@ for _, one in ipairs(queued) do
   if one.expect.class then dead_expected = dead_expected + #one.ids end
   for which, name in pairs(one.place.names) do
     local wanted = one.expect.verdict and (which == "result" or which == "out" or which == "truth")
-      or one.expect.error and which == "error"
+      or one.expect.error and which == "error" or one.expect.stands and which ~= "out" or one.expect.truth
     if wanted then expected_keys[name] = true end
   end
 end
@@ -303,7 +304,8 @@ for _, object in ipairs(must(store:list "")) do
   if not expected_keys[object.key] then strangers[#strangers + 1] = object.key end
 end
 check(#strangers == 0, "nothing was published that nobody asked for", table.concat(strangers, ", "))
-check(folder:read "victim" == "untouched\n", "what links in the bucket lead to is untouched", folder:read "victim")
+check(folder:read "victim" == "untouched\n" and #must(folder:list "outside") == 0,
+  "what links in the bucket lead to is untouched", folder:read "victim")
 check(dead == dead_expected, "there are as many dead letters as messages that were given up",
   ("%d, expected %d"):format(dead, dead_expected))
 local large = letters[oversized:match "%-(%x+)%."]
@@ -343,6 +345,13 @@ local second = {
     { name = "again: a changed program", verdict = "AC", fields = { run = 2, attempt = 2 } }),
   again("program: empty", { source = scenarios.right },
     { name = "again: an empty program was mended", verdict = "AC", fields = { run = 2, attempt = 2 } }),
+  again("program: missing", { source = "" }, {
+    name = "again: a program that was missing is empty", verdict = "REJ", class = "rejected", reason = { "is empty" },
+  }),
+  again("program: 50 MB", { source = "" }, {
+    name = "again: a program that was too large is empty", verdict = "REJ", class = "rejected",
+    reason = { "is empty" },
+  }),
   again("program: binary", {}, {
     name = "again: a refused program stays refused", verdict = "REJ", class = "rejected",
     fields = { run = 1, attempt = 1 },
@@ -422,6 +431,7 @@ end
 grade_lines(100)
 local few_us, many_us = grade_lines(1000), grade_lines(20000)
 print(("# CPU time a case without the sandbox: %.1f us of 1000 lines, %.1f us of 20000"):format(few_us, many_us))
-check(many_us < 3 * few_us + 20, "twenty times the lines cost no more each", ("%.1f us, %.1f us"):format(few_us, many_us))
+check(many_us < 3 * few_us + 20, "twenty times the lines cost no more each",
+  ("%.1f us, %.1f us"):format(few_us, many_us))
 
 support.finish()

@@ -35,19 +35,26 @@ local function judged(verdict, ...)
   return { verdict = verdict, reason = { ... }, fields = {} }
 end
 
---- The submission's own fault: REJ with the reason, in all reports, and a dead letter. `late`: what is not there may
---- be on its way, so it is tried until the limit.
+--- The submission's own fault: REJ with the reason, in all reports, and a dead letter.
 local function rejected(...)
   return { verdict = "REJ", reason = { ... }, class = "rejected", retries = 0 }
 end
 
+--- The same of what isn't there: it may be on its way, so it is tried until the limit.
 local function missing(...)
   return { verdict = "REJ", reason = { ... }, class = "missing", retries = 2 }
 end
 
 --- Not the submission's fault: error.json alone, and a dead letter.
 local function refused(class, ...)
-  return { error = true, reason = { ... }, class = class, retries = class == "not_found" and 2 or 0 }
+  local passes = class == "not_found" or class == "invalid_key"
+  return { error = true, reason = { ... }, class = class, retries = passes and 2 or 0 }
+end
+
+-- As that, but the fault shows only when the whole truth stands already.
+local function with_truth(expect)
+  expect.stands = true
+  return expect
 end
 
 --- Nobody can be told: a dead letter alone.
@@ -192,6 +199,16 @@ local sources = {
     arrange = function(kit, place)
       for _, name in ipairs { "result", "out", "error" } do kit.link(kit.victim, place.names[name]) end
     end, expect = accepted() },
+  { name = "reports: the folder of the whole truth is a link", cases = scenarios.plain,
+    arrange = function(kit, place) kit.link(kit.outside, place.names.grading .. "results") end,
+    expect = refused("invalid_key", "results/%subid.json", "can't be written", "link") },
+  { name = "reports: a folder with something in it where the table is to stand", own = true,
+    arrange = function(kit, place) kit.folder(place.names.out .. "/something") end,
+    expect = with_truth(refused("invalid_key", "%subid.out can't be written", "objects below that key")) },
+  { name = "reports: the submission's folder is a link", document = false, source = false,
+    arrange = function(kit, place) kit.link(kit.outside, (place.key:match "^(.*)/"))  end,
+    expect = { reason = { "no object but a folder, link or device", "this couldn't be published" }, class = "missing",
+      retries = 2, truth = true } },
 }
 
 -- Prints how many arguments it got.
@@ -282,7 +299,7 @@ local policies = {
 scenarios.all = {}
 for _, group in ipairs { messages, documents, sources, cases, policies } do
   for _, one in ipairs(group) do
-    one.own = one.cases ~= nil or one.policy ~= nil
+    one.own = one.own or one.cases ~= nil or one.policy ~= nil
     scenarios.all[#scenarios.all + 1] = one
   end
 end

@@ -168,7 +168,8 @@ function support.published(services, one)
   local csv, message = services.store:get(names.out)
   if not csv then return nil, "out: " .. message end
   local failed = services.store:head(names.error)
-  return table.concat(parts, "\n") .. "\n" .. (parts[1]:find('"OLE"', 1, true) and "" or csv) .. (failed and "error.json" or "")
+  if parts[1]:find('"OLE"', 1, true) then csv = "" end
+  return table.concat(parts, "\n") .. "\n" .. csv .. (failed and "error.json" or "")
 end
 
 --- What must not be left: messages, job folders, processes, control groups. A list of texts.
@@ -227,7 +228,9 @@ function support.cgroups()
     local directory = host.file.directory(base)
     for _, entry in ipairs(directory and directory:list "." or {}) do
       local maker = entry.type == "directory" and entry.name:match "^submitter%-(%d+)%-"
-      if maker and read_proc("/proc/" .. maker .. "/stat") == "" then found[#found + 1] = base .. "/" .. entry.name end
+      if maker and read_proc("/proc/" .. maker .. "/stat") == "" then
+        found[#found + 1] = base .. "/" .. entry.name
+      end
     end
   end
   return found

@@ -4,7 +4,6 @@
 # output: held
 # with: probe.py
 # modules: ctypes fcntl socket
-import errno
 import fcntl
 import os
 import socket
@@ -25,5 +24,5 @@ own = os.open("/proc/self/ns/net", os.O_RDONLY)
 probe.refused("setns", own, 0)
 probe.refused("unshare", 0x40000000)
 probe.fails("/dev/net/tun", lambda: os.open("/dev/net/tun", os.O_RDWR))
-interfaces = [name for _, name in socket.if_nameindex()] if hasattr(socket, "if_nameindex") else []
+probe.fails("the list of interfaces", socket.if_nameindex)
 probe.finish()

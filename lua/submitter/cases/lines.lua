@@ -3,11 +3,15 @@ local identity = require "submitter.cases.identity"
 
 local lines = {}
 
---- Lines without their ends. `\r\n` ends a line as `\n` does; an end of line at the very end begins no further one.
+-- Editors of Windows put one in front of a file of UTF-8; it is no part of the first case.
+local BYTE_ORDER_MARK = "\xEF\xBB\xBF"
+
+--- Lines without their ends, of which the first never begins with a byte order mark. `\r\n` ends a line as `\n` does; an end of line at the very end begins no further one.
 ---@param text string
 ---@return string[]
 function lines.split(text)
   local list, count, start = {}, 0, 1
+  if text:sub(1, #BYTE_ORDER_MARK) == BYTE_ORDER_MARK then start = #BYTE_ORDER_MARK + 1 end
   local length = #text
   while start <= length do
     local newline = text:find("\n", start, true)

@@ -131,20 +131,21 @@ function environment.load(text, name)
   return value
 end
 
---- Calls a function of a policy. True and what it returns; or nil and a message.
+--- Calls a function of a policy. True and what it returns; or nil, a message, and whether that holds the function's own
+--- words.
 ---@param what string its field, for messages
 ---@param body function
 ---@param ... any plain data; tables must be copies
 ---@return true|nil
----@return any ... results, or the message
+---@return any ... results; or the message
 function environment.call(what, body, ...)
   local function report(done, ...)
     if done then return true, ... end
     local message, kind = ...
     if kind == "budget" then
-      return nil, ("%s: takes longer than a policy may (%d instructions a call)"):format(what, CALL_INSTRUCTIONS)
+      return nil, ("%s: takes longer than a policy may (%d instructions a call)"):format(what, CALL_INSTRUCTIONS), false
     end
-    return nil, ("%s: %s"):format(what, message)
+    return nil, ("%s: %s"):format(what, message), true
   end
   return report(guarded(CALL_INSTRUCTIONS, body, ...))
 end

@@ -37,15 +37,17 @@ end
 local function read_shipped()
   if shipped_file then return shipped_file end
   local directory, message = host.file.directory(host.system.lua_directory() .. "/policy")
-  if not directory then return nil, "the shipped policy is missing; install the program again: " .. message end
+  if not directory then
+    return nil, "the shipped policy is missing; install the program again: " .. message, "environment"
+  end
   local text
   text, message = directory:read("default.lua")
   directory:close()
-  if not text then return nil, "the shipped policy is missing; install the program again: " .. message end
+  if not text then return nil, "the shipped policy is missing; install the program again: " .. message, "environment" end
   local file = { name = "shipped default", text = text }
   local layer
   layer, message = read_layer(file)
-  if not layer then return nil, message end
+  if not layer then return nil, message, "environment" end
   file.layer = layer
   shipped_file = file
   return file
@@ -69,6 +71,17 @@ local function base_of(shipped, ceilings)
   return base
 end
 
+-- The folder is opened anew each time: it may have been replaced as a whole since, or the link to it. In one that was
+-- deleted there would be no files any more, and everything would be graded by the shipped default without a word.
+local function read_directory(kept, location)
+  local directory, message = host.file.directory(kept:path())
+  if not directory then return nil, "the policy directory can't be opened: " .. message, "unavailable" end
+  local files, code
+  files, message, code = lookup.read(directory, location)
+  directory:close()
+  return files, message, code
+end
+
 local options_allowed = { directory = true, location = true, files = true, ceilings = true }
 
 --- Loads what counts for a submission: the shipped default, the files of the policy directory from `default.lua` to
@@ -86,12 +99,12 @@ function policy.load(options)
         tostring(name)), 2)
     end
   end
-  local shipped, message = read_shipped()
-  if not shipped then return nil, message, "environment" end
+  local shipped, message, code = read_shipped()
+  if not shipped then return nil, message, code end
   local files = {}
   if options.directory then
-    files, message = lookup.read(options.directory, options.location)
-    if not files then return nil, message, "unavailable" end
+    files, message, code = read_directory(options.directory, options.location)
+    if not files then return nil, message, code end
   end
   for _, file in ipairs(options.files or {}) do files[#files + 1] = file end
 
@@ -135,6 +148,14 @@ local function describe(case, mode)
   }
 end
 
+-- A policy that failed while it judged a case. What it says itself may hold what it was given, a hidden expectation for
+-- instance; so there is a second, shorter message for students.
+local function failure(self, field, message, said)
+  local told = said and ("policy %s: %s: it failed for a case; its author finds the reason in the log"):format(
+    self.name, field) or message
+  return nil, message, "policy", told
+end
+
 --- Is the output right? A policy's own function gets output and expectation as they are reported, without white space
 --- at their ends; the untouched output is `case.output`.
 ---@param actual string
@@ -144,16 +165,18 @@ end
 ---@return boolean|nil pass nil when the policy failed
 ---@return string|nil note for a wrong answer; or what went wrong
 ---@return string|nil code "policy"
+---@return string|nil told the message for students
 function Policy:compare(actual, expected, case, mode)
   local chosen = self.comparison
   if type(chosen) == "function" then
     local copy = describe(case, mode)
     copy.output = actual
     local done, pass, note = call(self, "compare", chosen, host.text.trim_end(actual), host.text.trim(expected), copy)
-    if not done then return nil, pass, "policy" end
+    if not done then return failure(self, "compare", pass, note) end
     if type(pass) ~= "boolean" or (note ~= nil and type(note) ~= "string") then
-      return nil, ("policy %s: compare: returned %s, %s; expected true or false, and a text or nothing"):format(
-        self.name, type(pass), type(note)), "policy"
+      return failure(self, "compare",
+        ("policy %s: compare: returned %s, %s; expected true or false, and a text or nothing"):format(
+          self.name, type(pass), type(note)))
     end
     return pass, note and note:sub(1, NOTE_BYTES)
   end
@@ -168,14 +191,15 @@ end
 ---@return number|nil
 ---@return string|nil message
 ---@return string|nil code "policy"
+---@return string|nil told the message for students
 function Policy:points(case, mode)
   local worth = self.worth
   if type(worth) ~= "function" then return worth end
-  local done, points = call(self, "points", worth, describe(case, mode))
-  if not done then return nil, points, "policy" end
+  local done, points, said = call(self, "points", worth, describe(case, mode))
+  if not done then return failure(self, "points", points, said) end
   if type(points) ~= "number" or points ~= points or points < 0 or points > 1000000 then
-    return nil, ("policy %s: points: returned %s for case %d; expected a number from 0 to 1000000"):format(
-      self.name, tostring(points), case.number), "policy"
+    return failure(self, "points", ("policy %s: points: returned %s for case %d; expected a number from 0 to 1000000")
+      :format(self.name, tostring(points), case.number), true)
   end
   return math.tointeger(points) or points
 end
@@ -188,17 +212,18 @@ local all_parts = { "input", "expected", "actual", "stderr" }
 ---@return {input:boolean, expected:boolean, actual:boolean, stderr:boolean}|false|nil
 ---@return string|nil message
 ---@return string|nil code "policy"
+---@return string|nil told the message for students
 function Policy:show(case, mode)
   local rule = self.rules[mode]
   if type(rule) == "function" then
     local copy = describe(case, mode)
     copy.verdict = case.verdict
-    local done, answer = call(self, "show", rule, copy)
-    if not done then return nil, answer, "policy" end
+    local done, answer, said = call(self, "show", rule, copy)
+    if not done then return failure(self, "show", answer, said) end
     local message
     rule, message = policy_schema.check_answer(answer)
     if rule == nil then
-      return nil, ("policy %s: show: for case %d: %s"):format(self.name, case.number, message), "policy"
+      return failure(self, "show", ("policy %s: show: for case %d: %s"):format(self.name, case.number, message), true)
     end
   end
   -- No due date is known yet, so it hasn't passed.

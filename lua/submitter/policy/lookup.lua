@@ -3,9 +3,13 @@ local lookup = {}
 
 local LIMIT_BYTES = 256 * 1024
 
--- What the kernel says where nothing stands under that name: `x.lua` may be a file where a folder `x.lua` would have
--- to be, and an assignment's name may be too long to have `.lua` behind it.
-local absent = { ENOENT = true, ENOTDIR = true, ENAMETOOLONG = true }
+-- What the kernel says where no file stands under that name: `x.lua` may be a file where a folder `x.lua` would have to
+-- be, or the folder of an admin of that name where the file of admin `x` would be, and an assignment's name may be too
+-- long to have `.lua` behind it.
+local absent = { ENOENT = true, ENOTDIR = true, EISDIR = true, ENAMETOOLONG = true }
+
+-- What stands there and can't be a policy, now or later.
+local unfit = { EFBIG = true, ENOTREG = true }
 
 --- The files that count, the most general first. The names come from a key that was checked, so none has a "/" or is
 --- "..".
@@ -28,6 +32,7 @@ end
 ---@param location table|nil
 ---@return {name:string, text:string}[]|nil
 ---@return string|nil message
+---@return "policy"|"unavailable"|nil code
 function lookup.read(directory, location)
   local files = {}
   for _, name in ipairs(lookup.names(location)) do
@@ -35,7 +40,7 @@ function lookup.read(directory, location)
     if text then
       files[#files + 1] = { name = name, text = text }
     elseif not absent[code] then
-      return nil, ("%s: %s"):format(name, message), code
+      return nil, ("%s: %s"):format(name, message), unfit[code] and "policy" or "unavailable"
     end
   end
   return files

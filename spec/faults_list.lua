@@ -1,0 +1,79 @@
+--- The faults that spec/faults.lua seeds. Each: name, file, from (text that occurs there once), to, and suites, the
+--- commands (in the copied tree) one of which must turn red, the cheapest first.
+local function specs(...)
+  local list = {}
+  for _, path in ipairs { ... } do list[#list + 1] = "build/submitter run spec/run.lua spec/" .. path end
+  return list
+end
+
+local attacks = "build/submitter run spec/sandbox/run.lua"
+local runner = "make build/test/test_runner && build/test/test_runner"
+
+return {
+  -- ---- the host ----
+  { name = "a cancelled task isn't interrupted", file = "csrc/host/task.c", suites = specs "core/task_spec.lua",
+    from = "    operation->class->cancel(operation);\n", to = "" },
+  { name = "a deadline's own time-out isn't recognised", file = "csrc/host/task.c", suites = specs "core/task_spec.lua",
+    from = "own = token && *token == deadline;", to = "own = token && *token != deadline;" },
+  { name = "links are followed unasked", file = "csrc/io/file.c", suites = specs "core/file_spec.lua",
+    from = "(follow ? 0 : RESOLVE_NO_SYMLINKS)", to = "(follow ? RESOLVE_NO_SYMLINKS : 0)" },
+  { name = "white space at the end: off by one", file = "csrc/io/text.c", suites = specs "core/text_spec.lua",
+    from = "while (*length && is_space(bytes[*length - 1]))", to = "while (*length > 1 && is_space(bytes[*length - 1]))" },
+  { name = "an unended double quote is accepted", file = "csrc/io/text.c", suites = specs "core/text_spec.lua",
+    from = "            if (at >= length) {\n                *position = start;\n                return TEXT_WORDS_QUOTE;\n            }\n",
+    to = "" },
+  { name = "long integers go through a double", file = "csrc/bind/json.c", suites = specs "core/json_spec.lua",
+    from = "digits > 15 &&", to = "digits > 19 &&" },
+  { name = "a child inherits the ignored SIGPIPE", file = "csrc/io/child.c", suites = specs "core/child_spec.lua",
+    from = "POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;", to = "POSIX_SPAWN_SETSIGMASK;" },
+
+  -- ---- walls and runner ----
+  { name = "the last case's files stay", file = "csrc/runner/case.c", suites = { runner, attacks },
+    from = "scrub_ipc(fault) &&", to = "scrub_ipc(fault) || fault_fatal(fault, \"x\", \"x\") ||" },
+  { name = "the frame's length isn't bounded", file = "csrc/protocol/protocol.c",
+    suites = { "make build/test/test_protocol && build/test/test_protocol" },
+    from = "    if (length > (size_t)most) {", to = "    if (length > (size_t)most + 1000000) {" },
+
+  -- ---- keys, queue, store, jobs ----
+  { name = "a key may hold an upper-case subid", file = "lua/submitter/key.lua", suites = specs "key_spec.lua",
+    from = 'not text:find("[^0-9a-f]")', to = 'not text:find("[^0-9a-fA-F]")' },
+  { name = "tokens aren't sorted", file = "lua/submitter/submission.lua", suites = specs "submission_spec.lua",
+    from = "  table.sort(tokens)\n", to = "" },
+  { name = "an object's removal counts as its creation", file = "lua/submitter/notify.lua", suites = specs "notify_spec.lua",
+    from = 'if not name:find("^ObjectCreated:") and', to = 'if not name:find("^Object") and' },
+  { name = "receiving isn't counted", file = "lua/submitter/queue/directory.lua", suites = specs "queue/directory_spec.lua",
+    from = "  message.receives = message.receives + 1\n", to = "" },
+  { name = "an expired message stays hidden", file = "lua/submitter/queue/directory.lua",
+    suites = specs "queue/directory_spec.lua",
+    from = "names.parse_held(first).deadline_ms <= now_ms then", to = "names.parse_held(first).deadline_ms < 0 then" },
+  { name = "a living worker's folder is swept", file = "lua/submitter/jobs.lua", suites = specs "jobs_spec.lua",
+    from = 'local lock, why, code = directory:lock(entry.name .. "/.")',
+    to = 'local lock, why, code = directory:lock(entry.name .. "/.", { shared = true })\n'
+      .. '      lock = lock or { release = function() end }' },
+
+  -- ---- grading ----
+  { name = "a carriage return stays on the line", file = "lua/submitter/cases/lines.lua", suites = specs "cases",
+    from = "if newline and text:byte(stop) == 13 and stop >= start then stop = stop - 1 end", to = "" },
+  { name = "a program that fails with the right answer passes", file = "lua/submitter/pipeline/compare.lua",
+    suites = specs "pipeline", from = "result.exit_code ~= 0 then", to = "result.exit_code > 255 then" },
+  { name = "the attempt is raised by every grading", file = "lua/submitter/pipeline/truth.lua", suites = specs "pipeline",
+    from = "== job.source_sha256 and 0 or 1)", to = "== job.source_sha256 and 1 or 1)" },
+  { name = "what stands isn't compared before it is replaced", file = "lua/submitter/pipeline/publish.lua",
+    suites = specs "pipeline",
+    from = "job.truth_etag and { if_match = job.truth_etag } or { if_none_match = true }", to = "nil" },
+  { name = "a stale error stays beside the result", file = "lua/submitter/pipeline/publish.lua", suites = specs "pipeline",
+    from = "  return remove(job, job.names.error)\n", to = "  return true\n" },
+  { name = "hidden cases show what was expected", file = "lua/submitter/report/case.lua", suites = specs "report",
+    from = 'expected = { "expected" },', to = "" },
+  { name = "standard error is cut one byte late", file = "lua/submitter/report/case.lua", suites = specs "report",
+    from = "local STDERR_BYTES = 4 * 1024", to = "local STDERR_BYTES = 4 * 1024 + 1" },
+  { name = "the lease is extended too late", file = "lua/submitter/lease.lua", suites = specs "lease_spec.lua",
+    from = "  local pause_ms = math.max(1, visibility_ms // 2)\n", to = "  local pause_ms = math.max(1, visibility_ms * 2)\n" },
+  { name = "two gradings of one submission run at once", file = "lua/submitter/worker.lua", suites = specs "worker_spec.lua",
+    from = "  while self.graded[name] do self.graded[name]:wait() end\n", to = "" },
+  { name = "the last failure is tried again", file = "lua/submitter/worker.lua", suites = specs "worker_spec.lua",
+    from = "local is_last = message.failures + 1 >= self.configuration.failure_limit\n  local decisive",
+    to = "local is_last = message.failures >= self.configuration.failure_limit\n  local decisive" },
+  { name = "the delay doesn't grow", file = "lua/submitter/retry.lua", suites = specs "retry_spec.lua",
+    from = "(1 << math.min(failures, 30))", to = "(1 << math.min(failures, 0))" },
+}
