@@ -1,4 +1,5 @@
 local compare = require "submitter.compare"
+local host = require "submitter.host"
 
 describe("comparisons by name", function()
   it("are these", function()
@@ -63,5 +64,9 @@ describe("compare.difference", function()
   it("is quick about megabytes", function()
     local left, right = ("line\n"):rep(400000) .. "a", ("line\n"):rep(400000) .. "b"
     assert.are.equal('line 400001: expected "b", got "a"', compare.difference(left, right))
+    left = ("x"):rep(10 << 20)
+    local before_us = host.clock.cpu_us()
+    assert.matches('^line 1: expected …"x+b", got …"x+a"$', compare.difference(left .. "a", left .. "b"))
+    assert.is_true(host.clock.cpu_us() - before_us < 2000000)
   end)
 end)

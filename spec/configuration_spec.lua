@@ -206,11 +206,15 @@ describe("configuration", function()
       rooms:close()
     end)
 
-    it("makes no jobs folder for who grades nothing", function()
+    it("makes no jobs folder for who grades nothing, and doesn't mind one that he may not open", function()
       local rooms = assert(configuration.open(settings_for(), { jobs = false }))
       assert.is_nil(rooms.jobs)
-      assert.are.same({}, root:list("deep/var/jobs"))
+      assert.is_nil(root:stat("deep/var/jobs"))
       rooms:close()
+      -- As good as a folder of another user's: it can't be opened.
+      assert(root:write("deep/var/jobs", ""))
+      assert(configuration.open(settings_for(), { jobs = false })):close()
+      assert.is_nil(configuration.open(settings_for()))
     end)
 
     it("opens the policy directory that is named, and makes none", function()

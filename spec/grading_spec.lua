@@ -14,6 +14,7 @@ describe("grading", function()
   setup(function() host.log.configure { level = "error" } end)
   teardown(function() host.log.configure { level = "info" } end)
   before_each(function() parts, lease = fake.parts(), { lost = false } end)
+  after_each(support.clean)
   after_each(function()
     assert.are.equal(0, parts.runner.open)
     assert.are.equal(0, parts.jobs.open)
@@ -35,10 +36,11 @@ describe("grading", function()
     instructor = { "dead", "dead", ".error.json" },
     policy = { "dead", "dead", ".error.json" },
     not_found = { "retry", "dead", ".error.json" },
-    unavailable = { "retry", "dead", ".error.json" },
-    sandbox = { "retry", "dead", ".error.json" },
-    environment = { "retry", "dead", ".error.json" },
-    conflict = { "retry", "dead", ".error.json" },
+    -- Students needn't know more of these than that they happened.
+    unavailable = { "retry", "dead", ".error.json", true },
+    sandbox = { "retry", "dead", ".error.json", true },
+    environment = { "retry", "dead", ".error.json", true },
+    conflict = { "retry", "dead", ".error.json", true },
   } do
     it("knows whose fault it is: " .. class, function()
       parts.steps = { function() return nil, "the reason", class end }
@@ -47,11 +49,30 @@ describe("grading", function()
       assert.are.equal(row[1] == "dead", parts.store.objects[fake.prefix .. row[3]] ~= nil)
       outcome = outcome_of(true)
       assert.are.same({ row[2], "the reason", class }, { outcome.kind, outcome.reason, outcome.class })
-      assert.are.equal("the reason", fake.published(parts, fake.prefix .. row[3]).reason)
+      local told = fake.published(parts, fake.prefix .. row[3]).reason
+      if row[4] then
+        assert.is_nil(told:find("the reason", 1, true))
+        assert.matches(("the grading service failed (%s)"):format(class), told, 1, true)
+      else
+        assert.are.equal("the reason", told)
+      end
       local other = row[3] == ".error.json" and ".result.json" or ".error.json"
       assert.is_nil(parts.store.objects[fake.prefix .. other])
     end)
   end
+
+  it("tells students nothing that a policy's function said", function()
+    parts.policy_directory = fake.policies {
+      ["default.lua"] = "return { compare = function(actual, expected) error('not ' .. expected) end }",
+    }
+    local graded = grading.grade(parts, { key = request.key, mode = "grade", location = location }, lease, true)
+    assert.are.equal("dead", graded.kind)
+    assert.matches("not 30", graded.reason, 1, true)
+    local failure = fake.published(parts, fake.prefix .. ".grade.error.json")
+    assert.are.equal("policy", failure.class)
+    assert.matches("policy default.lua: compare: it failed", failure.reason, 1, true)
+    assert.is_nil(parts.store.objects[fake.prefix .. ".grade.error.json"]:find("30", 1, true))
+  end)
 
   it("takes a Lua error for a failure of ours", function()
     parts.steps = { function() error("a bug") end }
@@ -116,6 +137,7 @@ describe("grading", function()
 end)
 
 describe("large inputs", function()
+  after_each(support.clean)
   setup(function() host.log.configure { level = "error" } end)
   teardown(function() host.log.configure { level = "info" } end)
 

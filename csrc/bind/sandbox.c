@@ -194,8 +194,9 @@ static int start_push(struct operation *operation, lua_State *L) {
     struct start *start = (struct start *)operation;
     if (start->launch_error) {
         lua_pushnil(L);
-        lua_pushfstring(L, "%s/submitter-sandbox can't be started: %s; build or install it there", start->programs,
-                        loop_error_text(start->launch_error));
+        bool missing = start->launch_error == ENOENT || start->launch_error == EACCES;
+        lua_pushfstring(L, "%s/submitter-sandbox can't be started: %s%s", start->programs,
+                        loop_error_text(start->launch_error), missing ? "; build or install it there" : "");
         lua_pushliteral(L, "environment");
         return 3;
     }

@@ -3,6 +3,31 @@
 #include <lauxlib.h>
 #include <limits.h>
 #include <stdbool.h>
+#include <stddef.h>
+
+/* How much more memory than twice that of its beginning the state may hold during a call. Twice, because that much the
+ * collector leaves alone: a buffer that is refused is an error at once, without collecting first. The deepest recursion that
+ * Lua allows takes 80 MiB and is to fail as what it is. */
+enum { MEMORY_BYTES = 96 * 1024 * 1024 };
+
+/* The state's allocator while a call is watched: the same memory, but what the whole state takes more of is counted, because
+ * a single concatenation can double a text and no hook sees it. */
+struct allowance {
+    lua_Alloc allocate;
+    void *context;
+    ptrdiff_t left;
+};
+
+static void *allocate_within(void *context, void *block, size_t old_size, size_t new_size) {
+    struct allowance *allowance = context;
+    size_t held = block ? old_size : 0; /* without a block, old_size says what kind of object it is to be */
+    if (new_size > held && (allowance->left < 0 || new_size - held > (size_t)allowance->left))
+        return NULL; /* Lua collects its garbage, tries once more, and throws "not enough memory" */
+    void *moved = allowance->allocate(allowance->context, block, old_size, new_size);
+    if (moved || !new_size)
+        allowance->left += (ptrdiff_t)held - (ptrdiff_t)new_size;
+    return moved;
+}
 
 static const char budget_message[] = "instruction budget used up: an endless loop, or more work than a policy may do";
 
@@ -42,8 +67,12 @@ static int watchdog_call(lua_State *L) {
     lua_pushcfunction(runner, call_watched);
     lua_xmove(L, runner, argument_count + 1);
     lua_sethook(runner, budget_over, LUA_MASKCOUNT, (int)instructions);
+    struct allowance allowance = { .left = MEMORY_BYTES + (ptrdiff_t)lua_gc(L, LUA_GCCOUNT) * 1024 };
+    allowance.allocate = lua_getallocf(L, &allowance.context);
     int result_count;
+    lua_setallocf(L, allocate_within, &allowance);
     int status = lua_resume(runner, L, argument_count + 1, &result_count);
+    lua_setallocf(L, allowance.allocate, allowance.context);
     bool over = lua_gethook(runner) == budget_spent;
     if (status != LUA_OK) { /* call_watched itself: memory */
         lua_xmove(runner, L, 1);

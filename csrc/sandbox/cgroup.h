@@ -1,7 +1,7 @@
 /*
  * Control groups: what bounds and measures a case as a whole, whatever it forks. One group
- * "submitter-<pid>-<random>" a sandbox, below the group given or the one this process is in, in each hierarchy
- * that is needed. In it is `runner`, and
+ * "submitter-<pid>-<random>" a sandbox, below the group given or the one this process is in, in each
+ * hierarchy that is needed. In it is `runner`, and
  *   v1: `case`, which the runner's launcher enters once, so that what it forks is born there;
  *   v2: one a case, made by the runner, to which the group is delegated.
  * The runner sees no file system of cgroups: it gets descriptors.

@@ -61,14 +61,9 @@ static void check_words(const char *text, size_t size) {
         }
         split_again(&words, count);
         break;
-    case TEXT_WORDS_QUOTE:
-        demand(position < size && (text[position] == '\'' || text[position] == '"'));
-        break;
-    case TEXT_WORDS_NUL:
-        demand(position < size && !text[position] && !memchr(text, '\0', position));
-        break;
-    case TEXT_WORDS_MEMORY:
-        abort();
+    case TEXT_WORDS_QUOTE: demand(position < size && (text[position] == '\'' || text[position] == '"')); break;
+    case TEXT_WORDS_NUL: demand(position < size && !text[position] && !memchr(text, '\0', position)); break;
+    case TEXT_WORDS_MEMORY: abort();
     }
     buffer_clear(&words);
 }
@@ -113,7 +108,8 @@ static void read_json(const struct buffer *json, struct buffer *plain) {
         }
         demand(++index < json->length - 1);
         switch (json->data[index]) {
-        case '"': case '\\': buffer_append_byte(plain, json->data[index]); break;
+        case '"':
+        case '\\': buffer_append_byte(plain, json->data[index]); break;
         case 'n': buffer_append_byte(plain, '\n'); break;
         case 'r': buffer_append_byte(plain, '\r'); break;
         case 't': buffer_append_byte(plain, '\t'); break;
@@ -171,7 +167,8 @@ static void check_csv(const char *text, size_t size) {
         demand(read == size && field.data[field.length - 1] == '"');
     } else {
         demand(field.length == size && (!size || !memcmp(field.data, text, size)));
-        demand(!size || (!memchr(text, ',', size) && !memchr(text, '"', size) && !memchr(text, '\n', size) && !memchr(text, '\r', size)));
+        demand(!size || (!memchr(text, ',', size) && !memchr(text, '"', size) && !memchr(text, '\n', size) &&
+                         !memchr(text, '\r', size)));
     }
     buffer_clear(&field);
 }

@@ -13,7 +13,8 @@ static bool holds(const struct buffer *buffer, const char *text) {
 
 static void test_append(void) {
     struct buffer buffer = { 0 };
-    tap_ok(buffer_append(&buffer, "a\0b", 3) && buffer.length == 3 && !memcmp(buffer.data, "a\0b", 3), "any bytes are appended");
+    tap_ok(buffer_append(&buffer, "a\0b", 3) && buffer.length == 3 && !memcmp(buffer.data, "a\0b", 3),
+           "any bytes are appended");
     tap_ok(buffer_append_text(&buffer, "text") && buffer_append_byte(&buffer, '!') && buffer.length == 8,
            "texts and bytes are appended");
     tap_ok(buffer_append(&buffer, NULL, 0) && buffer.length == 8, "nothing may be appended, from nowhere");
@@ -58,7 +59,8 @@ static void test_fill(void) {
     tap_ok(buffer_fill(&buffer, "123", 3) == 3 && !buffer.failed, "what fits is filled in");
     tap_ok(buffer_fill(&buffer, "45", 2) == 2 && !buffer.failed, "up to the limit");
     tap_ok(buffer_fill(&buffer, "", 0) == 0 && !buffer.failed, "nothing more is no failure");
-    tap_ok(buffer_fill(&buffer, "6", 1) == 0 && buffer.failed && holds(&buffer, "12345"), "what is beyond is dropped, and told");
+    tap_ok(buffer_fill(&buffer, "6", 1) == 0 && buffer.failed && holds(&buffer, "12345"),
+           "what is beyond is dropped, and told");
     buffer_clear(&buffer);
     tap_ok(buffer_fill(&buffer, "123456789", 9) == 5 && buffer.failed && holds(&buffer, "12345"), "a part is taken");
     buffer_clear(&buffer);
@@ -80,7 +82,8 @@ static void test_format(void) {
         buffer_clear(&buffer);
     }
     buffer.limit = 3;
-    tap_ok(!buffer_format(&buffer, "%d", 12345) && buffer.failed && buffer.length == 0, "a format beyond the limit fails");
+    tap_ok(!buffer_format(&buffer, "%d", 12345) && buffer.failed && buffer.length == 0,
+           "a format beyond the limit fails");
     buffer_clear(&buffer);
     buffer.limit = 600;
     memset(expected, 'y', sizeof expected);

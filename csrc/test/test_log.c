@@ -37,7 +37,8 @@ static void test_time(void) {
 static void json_is(const char *value, size_t length, const char *expected) {
     struct buffer buffer = { 0 };
     log_json_string(&buffer, value, length);
-    tap_ok(buffer.length == strlen(expected) && !memcmp(buffer.data, expected, buffer.length), "JSON string of %s", plain(value, length));
+    tap_ok(buffer.length == strlen(expected) && !memcmp(buffer.data, expected, buffer.length), "JSON string of %s",
+           plain(value, length));
     buffer_clear(&buffer);
 }
 
@@ -57,7 +58,8 @@ static void test_json(void) {
 static void printable_is(const char *value, size_t length, bool keep_newlines, const char *expected) {
     struct buffer buffer = { 0 };
     log_printable(&buffer, value, length, keep_newlines);
-    tap_ok(buffer.length == strlen(expected) && !memcmp(buffer.data, expected, buffer.length), "printable form of %s", plain(value, length));
+    tap_ok(buffer.length == strlen(expected) && !memcmp(buffer.data, expected, buffer.length), "printable form of %s",
+           plain(value, length));
     buffer_clear(&buffer);
 }
 
@@ -107,7 +109,8 @@ static void test_lines(void) {
     const char *rest = strstr(text, "\"level\"");
     tap_ok(!strncmp(text, "{\"time\":\"2", 10) && rest &&
                !strcmp(rest, "\"level\":\"warn\",\"event\":\"event\\u001b\",\"text\":\"one\\n12:00:00 two\\u001b\","
-                             "\"integer\":-9223372036854775808,\"number\":0.5,\"infinite\":null,\"boolean\":true,\"na\\nme\":\"\"}\n"),
+                             "\"integer\":-9223372036854775808,\"number\":0.5,\"infinite\":null,\"boolean\":true,"
+                             "\"na\\nme\":\"\"}\n"),
            "a line of JSON");
     line_of(LOG_HUMAN, LOG_ERROR, text, sizeof text);
     tap_ok(!strcmp(text + 8, " error event\\e  text=one\n    12:00:00 two\\e  integer=-9223372036854775808  number=0.5"

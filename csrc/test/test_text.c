@@ -29,7 +29,10 @@ static void words(const char *line, size_t length, const char *expected) {
         }
         shown[buffer.length] = '\0';
     } else {
-        snprintf(shown, sizeof shown, "%s %zu", status == TEXT_WORDS_QUOTE ? "quote" : status == TEXT_WORDS_NUL ? "nul" : "memory",
+        snprintf(shown, sizeof shown, "%s %zu",
+                 status == TEXT_WORDS_QUOTE ? "quote"
+                 : status == TEXT_WORDS_NUL ? "nul"
+                                            : "memory",
                  position);
         ends = count;
     }
@@ -66,14 +69,16 @@ static void test_words(void) {
 static void test_memory(void) {
     struct buffer buffer = { .limit = 3 };
     size_t count, position;
-    tap_ok(text_words("abcdef", 6, &buffer, &count, &position) == TEXT_WORDS_MEMORY, "words that don't fit the buffer are told");
+    tap_ok(text_words("abcdef", 6, &buffer, &count, &position) == TEXT_WORDS_MEMORY,
+           "words that don't fit the buffer are told");
     buffer_clear(&buffer);
 }
 
 static void repair(const char *bytes, size_t length, const char *expected, size_t expected_length, size_t parts) {
     struct buffer buffer = { 0 };
     size_t count = text_repair(bytes, length, &buffer);
-    tap_ok(count == parts && buffer.length == expected_length && (!expected_length || !memcmp(buffer.data, expected, expected_length)),
+    tap_ok(count == parts && buffer.length == expected_length &&
+               (!expected_length || !memcmp(buffer.data, expected, expected_length)),
            "repair of %zu bytes with %zu invalid parts", length, parts);
     buffer_clear(&buffer);
 }
@@ -93,7 +98,8 @@ static void csv(const char *field, size_t length, const char *expected) {
     struct buffer buffer = { 0 };
     text_csv_field(field, length, &buffer);
     size_t size = strlen(expected);
-    tap_ok(buffer.length == size && (!size || !memcmp(buffer.data, expected, size)), "CSV field %s", plain(field, length));
+    tap_ok(buffer.length == size && (!size || !memcmp(buffer.data, expected, size)), "CSV field %s",
+           plain(field, length));
     buffer_clear(&buffer);
 }
 
@@ -126,7 +132,8 @@ static void test_trim(void) {
     tap_ok(length == 0, "nothing but white space is trimmed to nothing");
     text_trim_end(text, &length);
     tap_ok(length == 0, "and nothing stays nothing");
-    tap_ok(equal("42 \n", "  42") && equal("", " ") && equal("\n", ""), "white space at the end, and before what is expected, is nothing");
+    tap_ok(equal("42 \n", "  42") && equal("", " ") && equal("\n", ""),
+           "white space at the end, and before what is expected, is nothing");
     tap_ok(!equal(" 42", "42") && !equal("42", "43") && !equal("4", "42") && !equal("42", "4"), "all else counts");
     tap_ok(!text_equal_trimmed("a\0", 2, "a", 1) && text_equal_trimmed("a\0b\n", 4, "a\0b", 3), "a NUL counts");
 }

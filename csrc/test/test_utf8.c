@@ -41,8 +41,8 @@ static void test_code_points(void) {
         if (!right && !wrong++)
             first_wrong = expected;
     }
-    tap_ok(!wrong, "every code point is read, surrogates and what is beyond U+10FFFF are refused (%u wrong, first %X)", wrong,
-           first_wrong);
+    tap_ok(!wrong, "every code point is read, surrogates and what is beyond U+10FFFF are refused (%u wrong, first %X)",
+           wrong, first_wrong);
 }
 
 static void test_truncated(void) {
@@ -88,7 +88,8 @@ static void test_parts(void) {
             bool valid = utf8_next(bytes, bytes + 3, &length, &code_point);
             if (valid || length != expected) {
                 good = false;
-                tap_note("%02X %02X: %s, length %zu instead of %zu", first, second, valid ? "valid" : "invalid", length, expected);
+                tap_note("%02X %02X: %s, length %zu instead of %zu", first, second, valid ? "valid" : "invalid", length,
+                         expected);
             }
         }
     }

@@ -18,7 +18,7 @@ function child.start(options) end
 ---@return {exit_code:integer|nil, signal:string|nil, stdout:string, stderr:string, stdout_truncated:boolean, stderr_truncated:boolean, user_us:integer, system_us:integer, max_rss_bytes:integer}|nil, string|nil, string|nil
 function child.run(options) end
 
----@class Child a to-be-closed value as well: closing kills it if it still runs
+---@class Child a to-be-closed value as well: closing kills it if it still runs. One task waits for it, and one reads each stream, at a time.
 local Child = {}
 ---@return integer
 function Child:pid() end

@@ -88,7 +88,7 @@ function Directory:rename(from, to, options) end
 function Directory:open(path, options) end
 
 --- An advisory lock (flock) on a file (created if missing) or a directory; held until released, collected or the process
---- ends, however it ends. Code "busy" if somebody else holds it and still does after wait_ms (default 0).
+--- ends, however it ends. Waiting for it can be cancelled. Code "busy" if somebody else holds it and still does after wait_ms (default 0).
 ---@async
 ---@param options {shared:boolean, wait_ms:integer}|nil
 ---@return Lock|nil, string|nil, string|nil

@@ -1,5 +1,6 @@
 ---@meta submitter.core.task
 --- Coroutines that the host schedules: one thread, many tasks, each reading top to bottom.
+--- A task's own coroutine can't be resumed or closed by anybody else: coroutine.resume and coroutine.close throw.
 local task = {}
 
 ---@class Task

@@ -295,7 +295,8 @@ end
 --- policy directory.
 ---@async
 ---@param settings table what configuration.load returned
----@param options {jobs:boolean|nil}|nil jobs = false for commands that grade nothing: no jobs folder is made
+---@param options {jobs:boolean|nil}|nil jobs = false for commands that grade nothing: the jobs folder, which is the
+--- worker's alone, is not even opened
 ---@return Rooms|nil
 ---@return string|nil message
 ---@return "environment"|nil code
@@ -305,8 +306,12 @@ function configuration.open(settings, options)
     return nil, ("can't make or open the folder %s: %s; choose another with SUBMITTER_VAR or the configuration's var")
       :format(settings.var, message), "environment"
   end
-  local folders = {}
-  for _, name in ipairs { "bucket", "locks", "queue", "jobs" } do
+  local folders, wanted = {}, { "bucket", "locks", "queue" }
+  local grades = not options or options.jobs ~= false
+  if grades then
+    wanted[4] = "jobs"
+  end
+  for _, name in ipairs(wanted) do
     -- Jobs hold submissions and cases, which are nobody else's business on this machine.
     folders[name], message = open_below(var, name, name == "jobs" and tonumber("700", 8) or nil)
     if not folders[name] then
@@ -323,7 +328,7 @@ function configuration.open(settings, options)
   if not rooms.queue then
     return nil, message, "environment"
   end
-  if not options or options.jobs ~= false then
+  if grades then
     rooms.jobs, message = jobs.open(folders.jobs)
     if not rooms.jobs then
       return nil, message, "environment"

@@ -12,6 +12,11 @@ key.segment_limit_bytes = 255
 
 local reserved = ".submitter-"
 
+-- A key that isn't too long is shown whole: its end says which object it is.
+local function shown(text)
+  return units.format_text(text, key.limit_bytes)
+end
+
 local function check_segment(segment, what)
   if segment == "" then
     return nil, what .. " has an empty segment: two slashes meet, or one stands at the end"
@@ -45,7 +50,7 @@ function key.check(text)
     return nil, ("the key %s has %d bytes; at most %d are allowed"):format(units.format_text(text, 60), #text,
       key.limit_bytes), "invalid_key"
   end
-  local what = "the key " .. units.format_text(text)
+  local what = "the key " .. shown(text)
   if text:find("\0", 1, true) then
     return nil, what .. " holds a NUL byte", "invalid_key"
   end
@@ -112,16 +117,16 @@ function key.parse_document(text)
   local root, rest = text:match("^(/?)(.*)$")
   local admin, event, assignment, folder, name = rest:match("^([^/]+)/([^/]+)/([^/]+)/([^/]+)/([^/]+)$")
   if not admin then
-    return nil, ("the key %s isn't a submission document's: expected %s"):format(units.format_text(text), form),
+    return nil, ("the key %s isn't a submission document's: expected %s"):format(shown(text), form),
       "invalid_key"
   end
   if not is_subid(folder) then
     return nil, ("the key %s isn't a submission document's: %s is no subid (32 lower-case hexadecimal digits) in %s")
-      :format(units.format_text(text), units.format_text(folder, 40), form), "invalid_key"
+      :format(shown(text), units.format_text(folder, 40), form), "invalid_key"
   end
   if name ~= folder .. ".json" then
     return nil, ('the key %s isn\'t a submission document\'s: expected the name "%s.json", found %s')
-      :format(units.format_text(text), folder, units.format_text(name, 60)), "invalid_key"
+      :format(shown(text), folder, units.format_text(name, 60)), "invalid_key"
   end
   return new_location(root, admin, event, assignment, folder)
 end

@@ -58,6 +58,15 @@ describe("lines.read", function()
     assert.matches("x/test.in has 3 lines and x/test.out has 1", message, 1, true)
   end)
 
+  it("has no byte order mark in its first case", function()
+    local mark = "\xEF\xBB\xBF"
+    local plain = assert(lines.read("1\n2\n", "a\nb\n"))
+    assert.are.same(plain, assert(lines.read(mark .. "1\r\n2", mark .. "a\nb")))
+    assert.are.equal("2" .. mark, assert(lines.read("1\n2" .. mark, "a\nb")).cases[2].input)
+    assert.are.equal("instructor", select(3, lines.read(mark, mark)))
+    assert.are.equal(1, #assert(lines.read(mark .. "\n", "\n")).cases)
+  end)
+
   it("refuses no cases at all", function()
     local found, message, code = lines.read("", "", { input = "x/test.in", expected = "x/test.out" })
     assert.is_nil(found)

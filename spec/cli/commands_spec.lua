@@ -126,8 +126,8 @@ describe("the command line", function()
       assert.equal(1, status().ready)
     end)
 
-    it("reads standard input", function()
-      local ended = support.submitter(folder, { "notify", "-" }, { input = event(document_key) })
+    it("reads standard input, with or without a byte order mark", function()
+      local ended = support.submitter(folder, { "notify", "-" }, { input = "\xEF\xBB\xBF" .. event(document_key) })
       assert.equal(0, ended.exit_code, ended.stderr)
       assert.equal(1, status().ready)
     end)
@@ -320,10 +320,22 @@ describe("the command line", function()
     local ended = run "doctor"
     assert.equal(0, ended.exit_code, ended.stdout .. ended.stderr)
     for _, name in ipairs {
-      "programs", "namespaces", "python", "var", "queue", "policy", "sandbox", "memory limit", "cpu limit",
+      "programs", "namespaces", "python", "var", "bucket", "queue", "policy", "sandbox", "memory limit", "cpu limit",
     } do
       assert.truthy(ended.stdout:find("ok   " .. name, 1, true), name .. " is missing in:\n" .. ended.stdout)
     end
     for _, entry in ipairs(folder.directory:list "var") do assert.equal("directory", entry.type) end
+    assert.same({}, folder.directory:list "var/bucket")
+  end)
+
+  it("doctor tries to write into the bucket, not to list it", function()
+    run "status"
+    -- What can be listed but not be written: links that lead nowhere stand where its locks have to be.
+    local links = { "-s", "-t", folder.var .. "/locks" }
+    for number = 0, 255 do links[#links + 1] = ("nowhere/%02x"):format(number) end
+    require("spec.support").make_special("/bin/ln", links)
+    local ended = run "doctor"
+    assert.equal(3, ended.exit_code, ended.stdout)
+    assert.truthy(ended.stdout:find("fail bucket", 1, true), ended.stdout)
   end)
 end)

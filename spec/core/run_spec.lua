@@ -171,7 +171,8 @@ describe("submitter run", function()
       print(directory:replace("x", "1"))]]))
     local result = assert(host.child.run {
       program = "/bin/sh", environment = core.environment(),
-      arguments = { "-c", 'ulimit -n 150; exec "$0" run "$1/script.lua" "$1"', host.system.executable(), directory:path() },
+      arguments = { "-c", 'ulimit -n 150; exec "$0" run "$1/script.lua" "$1"', host.system.executable(),
+        directory:path() },
     })
     assert.are.equal(("EMFILE\n"):rep(7) .. "true\n", result.stdout, result.stderr)
   end)

@@ -92,6 +92,35 @@ describe("core.watchdog", function()
     assert.is_true(host.clock.sleep_ms(0))
   end)
 
+  it("ends what takes too much memory, however few instructions that needs", function()
+    local function doubles()
+      local text = "x"
+      for _ = 1, 40 do text = text .. text end
+      return #text
+    end
+    local function replaces()
+      return #("x"):rep(1 << 20):gsub(".", { x = ("y"):rep(1 << 20) })
+    end
+    local function hoards()
+      local list = {}
+      for number = 1, 1000000 do list[number] = ("x"):rep(1000) .. number end
+      return #list
+    end
+    for _, greedy in ipairs { doubles, replaces, hoards } do
+      collectgarbage()
+      assert.are.same({ nil, "not enough memory", "error" }, { watchdog.call(100000000, greedy) })
+    end
+    collectgarbage()
+    -- What is garbage by then doesn't count, and afterwards there is no bound.
+    assert.are.same({ true, 100 }, { watchdog.call(100000000, function()
+      local made = 0
+      for number = 1, 100 do made = made + (#(("x"):rep(5 << 20) .. number) > 0 and 1 or 0) end
+      return made
+    end) })
+    assert.are.equal(200 << 20, #("x"):rep(200 << 20))
+    collectgarbage()
+  end)
+
   it("leaves no hook behind, and the next budget whole", function()
     for _ = 1, 100 do watchdog.call(10, function() while true do end end) end
     local sum = 0

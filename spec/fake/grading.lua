@@ -8,6 +8,7 @@ local jobs = require "spec.fake.jobs"
 local queue = require "spec.fake.queue"
 local runner = require "spec.fake.runner"
 local store = require "spec.fake.store"
+local support = require "spec.support"
 
 local grading = {
   subid = "fc55c0190dde2bc413d8d1e79fb8cca2",
@@ -45,13 +46,11 @@ function grading.parts(source)
   }
 end
 
---- A policy directory in memory: the texts of files by name.
+--- A policy directory with these files, by name. It is a real one, because it is opened anew by its path: whoever asks
+--- for it says `after_each(support.clean)`.
 function grading.policies(files)
-  local directory = {}
-  function directory:read(name) -- luacheck: ignore self
-    if files[name] then return files[name] end
-    return nil, name .. ": no such file", "ENOENT"
-  end
+  local directory = support.directory()
+  for name, text in pairs(files) do assert(directory:write(name, text, { parents = true })) end
   return directory
 end
 

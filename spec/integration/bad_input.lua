@@ -57,13 +57,13 @@ end
 -- Without the sync of store:put: fifty megabytes of it would only take time.
 function kit.put(name, text) must(folder:write(in_bucket(name), text, { parents = true })) end
 
-local function place_of(name, assignment)
+local function place_of(name, assignment, mode)
   local token = host.digest.md5("student " .. name)
   local subid = submission.subid { admin = ADMIN, event = EVENT, assignment = assignment, tokens = { token } }
   local location = must(key.location(ADMIN, EVENT, assignment, subid))
   return {
     admin = ADMIN, event = EVENT, assignment = assignment, subid = subid, token = token, key = location.key,
-    names = key.names(location, "test"),
+    names = key.names(location, mode or "test"),
   }
 end
 
@@ -90,8 +90,8 @@ end
 
 --- Puts a scenario's objects where they belong and queues its message.
 local function arrange(scenario)
-  local assignment = scenario.own and scenario.name:gsub("%W+", "_") or "plain"
-  local place = place_of(scenario.name, assignment)
+  local assignment = scenario.assignment or scenario.own and scenario.name:gsub("%W+", "_") or "plain"
+  local place = place_of(scenario.name, assignment, scenario.mode)
   if scenario.own then
     for name, text in pairs(scenario.cases or scenarios.plain) do kit.put(place.names.grading .. name, text) end
   end
@@ -199,7 +199,7 @@ local function check_error(problems, one)
   else
     problems:equal("error: verdict", document.verdict, "IE")
     problems:equal("error: class", document.class, one.expect.class)
-    problems:contains("error: reason", document.reason, one.expect.reason, one.place)
+    problems:contains("error: reason", document.reason, one.expect.told or one.expect.reason, one.place)
   end
   if not one.expect.stands then check_absent(problems, names, { "result", "out", "truth" }) end
 end
@@ -231,7 +231,7 @@ local function judge(one, letters, lines)
   elseif one.expect.error then
     check_error(problems, one)
   else
-    check_absent(problems, one.place.names, { "result", "out", "truth", "error" })
+    check_absent(problems, one.place.names, { "result", "out", "error", not one.expect.truth and "truth" or nil })
   end
   check_message(problems, one, letters, lines)
   check(#problems == 0, one.name, table.concat(problems, "; "))

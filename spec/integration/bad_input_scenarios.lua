@@ -6,6 +6,8 @@
 ---     document, source   texts; absent: a good one; false: nothing is put there
 ---     cases              files below grading/, by name: the scenario is then an assignment of its own
 ---     policy             the text of a policy file for that assignment
+---     assignment         its name, where the name itself is the point
+---     mode               "grade": what is expected stands under the names of that mode
 ---     arrange            function(kit, place), for what a bucket's own API would not do
 ---     body               text or function(place): the message; absent: {"subdata": "<key>"}
 ---     twice              the message is queued twice
@@ -47,14 +49,13 @@ end
 
 --- Not the submission's fault: error.json alone, and a dead letter.
 local function refused(class, ...)
-  local passes = class == "not_found" or class == "invalid_key"
-  return { error = true, reason = { ... }, class = class, retries = passes and 2 or 0 }
+  return { error = true, reason = { ... }, class = class, retries = class == "not_found" and 2 or 0 }
 end
 
--- As that, but the fault shows only when the whole truth stands already.
-local function with_truth(expect)
-  expect.stands = true
-  return expect
+--- Our own fault, whose reason is the operator's alone to read. `stands`: it shows only when the whole truth is
+--- published already.
+local function failed(class, stands, ...)
+  return { error = true, told = { class }, reason = { ... }, class = class, retries = 2, stands = stands }
 end
 
 --- Nobody can be told: a dead letter alone.
@@ -127,6 +128,18 @@ local messages = {
     body = function(place)
       return host.json.encode(require("submitter.notify").records(place.key))
     end, expect = accepted() },
+  { name = "message: the notification of a key with everything in it", own = true,
+    assignment = 'Übung 1+2 %41 "\\?#&=\n',
+    body = function(place)
+      return host.json.encode(require("submitter.notify").records(place.key))
+    end, expect = accepted() },
+  { name = "message: names as long as they may be", assignment = ("a"):rep(255), own = true, expect = accepted() },
+  { name = "message: mode grade", mode = "grade", body = with("mode", "grade"),
+    cases = { ["grade.in"] = "1 2\n", ["grade.out"] = "3\n" }, expect = accepted { total = 1, mode = "grade" } },
+  { name = "message: mode grade where there are only test cases", mode = "grade", body = with("mode", "grade"),
+    own = true, expect = refused("not_found", "there are no cases", "grading/grade.in") },
+  { name = "message: mode grade for an empty program", mode = "grade", body = with("mode", "grade"), source = "",
+    expect = rejected("%subid.py is empty") },
   { name = "message: twice", twice = true, expect = accepted { run = 1, attempt = 1 } },
 }
 
@@ -137,6 +150,12 @@ local documents = {
   { name = "document: empty", document = "", expect = rejected("the submission document is empty") },
   { name = "document: 50 MB", document = (" "):rep(50 * MEGA),
     expect = rejected("%subid.json", "52428800 bytes", "at most 65536") },
+  { name = "document: as large as it may be",
+    document = function(place) return encode(place, {}) .. (" "):rep(65536 - #encode(place, {})) end,
+    expect = accepted() },
+  { name = "document: a byte too large",
+    document = function(place) return encode(place, {}) .. (" "):rep(65537 - #encode(place, {})) end,
+    expect = rejected("65537 bytes", "at most 65536") },
   { name = "document: not JSON", document = "admin: m.soltys", expect = rejected("submission document isn't JSON") },
   { name = "document: cut off", document = function(place) return encode(place, {}):sub(1, -3) end,
     expect = rejected("submission document isn't JSON") },
@@ -179,6 +198,10 @@ local sources = {
   { name = "program: empty", source = "", expect = rejected("%subid.py is empty") },
   { name = "program: 50 MB", source = "#" .. ("x"):rep(50 * MEGA - 1),
     expect = rejected("%subid.py", "52428800 bytes", "at most 1048576") },
+  { name = "program: as large as it may be", source = scenarios.right .. ("#"):rep(MEGA - #scenarios.right),
+    expect = accepted() },
+  { name = "program: a byte too large", source = scenarios.right .. ("#"):rep(MEGA + 1 - #scenarios.right),
+    expect = rejected("1048577 bytes", "at most 1048576") },
   { name = "program: binary", source = "\x7FELF\2\1\1\0\0\0\0",
     expect = rejected("%subid.py is no Python source", "NUL byte at offset 7") },
   { name = "program: UTF-16", source = "\255\254" .. scenarios.right:gsub(".", "%0\0"),
@@ -201,12 +224,12 @@ local sources = {
     end, expect = accepted() },
   { name = "reports: the folder of the whole truth is a link", cases = scenarios.plain,
     arrange = function(kit, place) kit.link(kit.outside, place.names.grading .. "results") end,
-    expect = refused("invalid_key", "results/%subid.json", "can't be written", "link") },
+    expect = failed("invalid_key", false, "results/%subid.json", "can't be written", "link") },
   { name = "reports: a folder with something in it where the table is to stand", own = true,
     arrange = function(kit, place) kit.folder(place.names.out .. "/something") end,
-    expect = with_truth(refused("invalid_key", "%subid.out can't be written", "objects below that key")) },
+    expect = failed("invalid_key", true, '%subid.out" can\'t be written', "objects below that key") },
   { name = "reports: the submission's folder is a link", document = false, source = false,
-    arrange = function(kit, place) kit.link(kit.outside, (place.key:match "^(.*)/"))  end,
+    arrange = function(kit, place) kit.link(kit.outside, (place.key:match "^(.*)/")) end,
     expect = { reason = { "no object but a folder, link or device", "this couldn't be published" }, class = "missing",
       retries = 2, truth = true } },
 }
@@ -249,6 +272,8 @@ local cases = {
     cases = { ["test.in"] = ("1 2\n"):rep(300), ["test.out"] = ("3\n"):rep(300) } },
   { name = "cases: lines that end in CR LF", cases = { ["test.in"] = "1 2\r\n3 4\r\n", ["test.out"] = "3\r\n7\r\n" },
     expect = accepted { total = 2 } },
+  { name = "cases: byte order marks in front", expect = accepted { total = 2 },
+    cases = { ["test.in"] = BYTE_ORDER_MARK .. "1 2\r\n3 4\r\n", ["test.out"] = BYTE_ORDER_MARK .. "3\r\n7\r\n" } },
   { name = "cases: an empty line in between", source = count,
     cases = { ["test.in"] = "1 2\n\n3\n", ["test.out"] = "2\n0\n1" }, expect = accepted { total = 3 } },
   { name = "cases: a folder where the lines should be", cases = {},

@@ -20,6 +20,35 @@ local function judge(results, text)
   return job
 end
 
+describe("points", function()
+  it("of thirds and tenths make whole ones", function()
+    local job = assert(judge({ {}, {}, {} }, "points = function() return 1 / 3 end"))
+    assert.are.same({ 1, 1 }, { job.points, job.max_points })
+    assert.are.equal("integer", math.type(job.points))
+    job = assert(judge({ {}, {}, { stdout = "4" } }, "points = 0.1"))
+    assert.are.same({ 0.2, 0.3 }, { job.points, job.max_points })
+  end)
+end)
+
+describe("a policy that fails", function()
+  it("leaves word for students", function()
+    local compare_step = require "submitter.pipeline.compare"
+    for _, field in ipairs { "points", "compare" } do
+      local job = { mode = "grade", results = {}, policy = assert(policy.load { files = { {
+        name = "x.lua", text = "return { " .. field .. " = function() error('the secret') end }",
+      } } }) }
+      local done, message, code = compare_step.case(job, { number = 1, input = "", expected = "3", form = "line" }, {
+        ending = "exit", exit_code = 0, stdout = "3\n", stderr = "",
+      })
+      assert.is_nil(done)
+      assert.are.equal("policy", code)
+      assert.matches("the secret", message, 1, true)
+      assert.matches("policy x.lua: " .. field, job.told, 1, true)
+      assert.is_nil(job.told:find("secret", 1, true))
+    end
+  end)
+end)
+
 describe("the verdict of a case", function()
   for _, row in ipairs {
     { {}, "AC", nil },

@@ -4,6 +4,7 @@ local key = require "submitter.key"
 local pipeline = require "submitter.pipeline"
 
 local fake = require "spec.fake.grading"
+local support = require "spec.support"
 
 describe("fetch", function()
   local parts, job
@@ -16,6 +17,7 @@ describe("fetch", function()
   end
 
   before_each(function() parts = fake.parts() end)
+  after_each(support.clean)
   after_each(function()
     if job then assert(pipeline.close(job)) end
     job = nil
@@ -34,6 +36,19 @@ describe("fetch", function()
     assert.are.equal(host.digest.md5 "not a result", job.truth_etag)
     assert.are.equal("shipped default", job.policy.name)
     assert.are.same({ [fake.subid .. ".json"] = fake.document(), [fake.subid .. ".py"] = "sum" }, parts.jobs.files)
+  end)
+
+  it("reads the result that stands before anything that it may be replaced by", function()
+    assert(run())
+    local truth_key = fake.base .. "/grading/results/" .. fake.subid .. ".json"
+    assert.are.same({ truth_key, fake.prefix .. ".json", fake.prefix .. ".py" }, parts.store:asked "get")
+  end)
+
+  it("keeps to the message's key, and what stands there, where neither spelling has a document", function()
+    parts.store.objects = { [fake.base .. "/grading/results/" .. fake.subid .. ".json"] = "not a result" }
+    assert.are.equal("missing", select(3, run()))
+    assert.are.equal(fake.prefix .. ".json", job.names.document)
+    assert.are.equal(host.digest.md5 "not a result", job.truth_etag)
   end)
 
   it("begins to build the walls for the policy's limits", function()

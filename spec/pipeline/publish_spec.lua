@@ -3,6 +3,7 @@ local pipeline = require "submitter.pipeline"
 local publish = require "submitter.pipeline.publish"
 
 local fake = require "spec.fake.grading"
+local support = require "spec.support"
 
 local truth_key = fake.base .. "/grading/results/" .. fake.subid .. ".json"
 local grade_truth_key = fake.base .. "/grading/results/" .. fake.subid .. ".grade.json"
@@ -22,6 +23,7 @@ describe("publish", function()
   local parts
 
   before_each(function() parts = fake.parts "third_wrong" end)
+  after_each(support.clean)
 
   it("puts the truth, then what students see, where the design says", function()
     parts.store.objects[error_key] = "stale"
@@ -144,6 +146,7 @@ describe("publish", function()
   it("replaces what isn't a result, and counts it for nothing", function()
     for _, text in ipairs {
       "{", "5", '{"schema":2}', '{"schema":1,"cases":5}', '{"schema":1,"cases":[],"attempt":"x"}',
+      '{"schema":1,"cases":[5],"attempt":7,"run":7,"verdict":"AC"}',
     } do
       parts.store.objects[truth_key] = text
       assert(deliver(parts))
@@ -185,12 +188,84 @@ describe("publish", function()
       assert.are.equal(2, fake.published(parts, truth_key).attempt)
     end)
 
-    it("sees that he published in between, and comes again", function()
-      just_before("put " .. out_key, function() parts.store.objects[truth_key] = "his" end)
+    -- Another submission of the same students, graded by another worker while this one is stopped just before a call;
+    -- its message is gone when this one goes on.
+    local function stopped_before(call)
+      local after
+      just_before(call, function()
+        parts.store.objects[fake.prefix .. ".py"] = "sum"
+        assert(deliver(parts))
+        after = { parts.store.objects[truth_key], parts.store.objects[result_key], parts.store.objects[out_key] }
+      end)
       local done, _, code = deliver(parts)
-      assert.is_falsy(done)
-      assert.are.equal("conflict", code)
+      assert.is_falsy(done, call)
+      assert.are.equal("conflict", code, call)
+      assert.are.same(after,
+        { parts.store.objects[truth_key], parts.store.objects[result_key], parts.store.objects[out_key] }, call)
+      assert.are.equal("AC", fake.published(parts, result_key).verdict)
+      -- What is left of its own message changes nothing.
+      assert(deliver(parts))
+      assert.are.equal(after[1], parts.store.objects[truth_key])
+    end
+
+    it("never puts an old report over a newer one, where none stood", function()
+      for _, call in ipairs { "put " .. truth_key, "put " .. result_key, "put " .. out_key } do
+        parts = fake.parts "third_wrong"
+        stopped_before(call)
+      end
     end)
+
+    it("never puts an old report over a newer one, where one stood", function()
+      for _, call in ipairs {
+        "get " .. fake.base .. "/grading/test.in", "put " .. truth_key, "get " .. result_key, "get " .. out_key,
+        "put " .. result_key, "put " .. out_key,
+      } do
+        parts = fake.parts "echo"
+        assert(deliver(parts))
+        parts.store.objects[fake.prefix .. ".py"] = "third_wrong"
+        stopped_before(call)
+      end
+    end)
+
+    it("grades no old program after a newer one's result", function()
+      for _, call in ipairs { "get " .. fake.prefix .. ".json", "get " .. fake.prefix .. ".py" } do
+        parts = fake.parts "third_wrong"
+        local source
+        -- The old program on its way while the newer one is handed in and graded.
+        just_before(call, function()
+          source = parts.store.objects[fake.prefix .. ".py"]
+          parts.store.objects[fake.prefix .. ".py"] = "sum"
+          assert(deliver(parts))
+          parts.store.objects[fake.prefix .. ".py"] = source
+        end)
+        local done, _, code = deliver(parts)
+        assert.is_falsy(done)
+        assert.are.equal("conflict", code)
+        assert.are.equal("AC", fake.published(parts, truth_key).verdict)
+      end
+    end)
+
+    it("looks closely where a report stands without its truth", function()
+      parts.store.objects[result_key], parts.store.objects[out_key] = "left over", "left over"
+      assert(deliver(parts))
+      assert.are.equal(parts.store.objects[truth_key], parts.store.objects[result_key])
+      assert.matches("^input,", parts.store.objects[out_key])
+    end)
+  end)
+
+  it("leaves everything as it is where the policy can't say what is shown", function()
+    assert(deliver(parts))
+    local before = {}
+    for name, text in pairs(parts.store.objects) do before[name] = text end
+    parts.policy_directory = fake.policies { ["default.lua"] = "return { show = function() error('secret') end }" }
+    local job = fake.job(parts)
+    local done, message, code = pipeline.run(job, parts.steps)
+    pipeline.close(job)
+    assert.is_falsy(done)
+    assert.are.equal("policy", code)
+    assert.matches("secret", message, 1, true)
+    assert.is_nil(job.told:find("secret", 1, true))
+    assert.are.same(before, parts.store.objects)
   end)
 
   it("never publishes a word where the truth can't be put", function()
@@ -230,6 +305,31 @@ describe("a rejection", function()
     parts.store.objects[fake.prefix .. ".py"] = "sum"
     assert(deliver(parts))
     assert.are.same({ "AC", 3 }, { fake.published(parts, truth_key).verdict, fake.published(parts, truth_key).attempt })
+  end)
+end)
+
+describe("a rejection of what was never read", function()
+  it("is another where its reason is another", function()
+    local parts = fake.parts()
+    parts.store.objects[fake.prefix .. ".py"] = nil
+    local function reject()
+      local job = fake.job(parts)
+      local done, message = pipeline.run(job, parts.steps)
+      assert.is_nil(done)
+      assert(publish.rejection(job, message))
+      pipeline.close(job)
+      return fake.published(parts, truth_key)
+    end
+    local first = reject()
+    assert.matches("there is no object", first.reason, 1, true)
+    assert.are.same({ 1, 1 }, { reject().run, first.run })
+    parts.store.objects[fake.prefix .. ".py"] = ("x"):rep(1048577)
+    local second = reject()
+    assert.matches("1048577 bytes", second.reason, 1, true)
+    assert.are.same({ 1, 2 }, { second.attempt, second.run })
+    parts.store.objects[fake.prefix .. ".py"] = ""
+    assert.matches("is empty", reject().reason, 1, true)
+    assert.matches("is empty", parts.store.objects[out_key], 1, true)
   end)
 end)
 

@@ -1,6 +1,7 @@
 local host = require "submitter.host"
 local key = require "submitter.key"
 local policy = require "submitter.policy"
+local support = require "spec.support"
 
 local fake = require "spec.fake.grading"
 
@@ -44,6 +45,8 @@ describe("the shipped policy", function()
 end)
 
 describe("the lookup", function()
+  after_each(support.clean)
+
   it("lays the special over the general, field by field", function()
     local loaded = assert(load {
       ["default.lua"] = 'return { limits = { cpu = "1s", processes = 1 }, input = "line", points = 1 }',
@@ -103,11 +106,31 @@ describe("the lookup", function()
   end)
 
   it("says that a file can't be read", function()
-    local broken = { read = function() return nil, "input/output error", "EIO" end }
-    local loaded, message, code = policy.load { directory = broken }
+    local directory = fake.policies {}
+    local real = host.file.directory
+    finally(support.replace(host.file, { directory = function(path)
+      return support.disguise(assert(real(path)), { read = function() return nil, "input/output error", "EIO" end })
+    end }))
+    assert(policy.shipped())
+    local loaded, message, code = policy.load { directory = directory }
     assert.is_nil(loaded)
     assert.are.equal("unavailable", code)
     assert.matches("default.lua: input/output error", message, 1, true)
+  end)
+
+  it("sees a folder that was put in the place of the one that was opened", function()
+    local outer = support.directory()
+    assert(outer:write("policy/default.lua", "return { points = 2 }", { parents = true }))
+    local directory = assert(outer:open "policy")
+    assert(outer:rename("policy", "old"))
+    assert(outer:write("policy/default.lua", "return { points = 3 }", { parents = true }))
+    assert.are.equal(3, assert(policy.load { directory = directory }):points(case, "test"))
+    assert(outer:remove_tree "policy")
+    assert(outer:remove_tree "old")
+    local loaded, message, code = policy.load { directory = directory }
+    assert.is_nil(loaded)
+    assert.are.equal("unavailable", code)
+    assert.matches("the policy directory can't be opened", message, 1, true)
   end)
 
   it("knows its options", function()
@@ -116,6 +139,8 @@ describe("the lookup", function()
 end)
 
 describe("compare", function()
+  after_each(support.clean)
+
   it("says what differs", function()
     assert.are.same({ false, 'line 1: expected "3", got "4"' }, { of(""):compare("4\n", " 3 \n", case, "test") })
     assert.is_false((of 'compare = "exact"':compare("3", " 3", case, "test")))
@@ -158,6 +183,27 @@ describe("compare", function()
     end
   end)
 
+  it("has a message without the function's own words, for students", function()
+    local secret = "error(case.expected)"
+    for text, field in pairs {
+      ["compare = function(_, _, case) " .. secret .. " end"] = "compare",
+      ["points = function(case) " .. secret .. " end"] = "points",
+      ["points = function(case) return case.expected end"] = "points",
+      ["show = function(case) " .. secret .. " end"] = "show",
+      ["show = function(case) return case.expected end"] = "show",
+    } do
+      local chosen, odd = of(text), { number = 2, form = "line", input = "1 2", expected = "secret" }
+      local arguments = field == "compare" and { "3", "secret", odd, "grade" } or { odd, "grade" }
+      local _, message, code, told = chosen[field](chosen, table.unpack(arguments))
+      assert.are.equal("policy", code)
+      assert.matches("secret", message, 1, true)
+      assert.are.equal(("policy default.lua: %s: it failed for a case; its author finds the reason in the log"):format(
+        field), told)
+    end
+    local _, message, _, told = of("points = function() while true do end end"):points(case, "test")
+    assert.are.equal(message, told)
+  end)
+
   it("remembers within one submission only", function()
     local files = { ["a.lua"] = "local n = 0 return { points = function() n = n + 1 return n end }" }
     local one = assert(load(files))
@@ -168,6 +214,8 @@ describe("compare", function()
 end)
 
 describe("points", function()
+  after_each(support.clean)
+
   it("are a number or what a function says of the case", function()
     assert.are.equal(0.5, of "points = 0.5":points(case, "test"))
     assert.are.equal(20, of "points = function(case) return case.number * 10.0 end":points(case, "test"))
@@ -185,6 +233,8 @@ describe("points", function()
 end)
 
 describe("show", function()
+  after_each(support.clean)
+
   it("is a word, a boolean or a table of parts", function()
     local everything = { input = true, expected = true, actual = true, stderr = true }
     assert.are.same(everything, of 'show = "visible"':show(case, "grade"))
@@ -218,6 +268,8 @@ describe("show", function()
 end)
 
 describe("publish", function()
+  after_each(support.clean)
+
   it("names the reports", function()
     assert.is_false(of 'publish = { "json" }':publishes "csv")
     assert.is_false(of "publish = {}":publishes "json")

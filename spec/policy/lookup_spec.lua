@@ -45,6 +45,26 @@ describe("the files of a policy", function()
     assert.are.same({}, lookup.read(directory, location("c", "…", "\xff\xfe")))
   end)
 
+  it("are absent where a folder has that name", function()
+    local directory = support.directory()
+    assert(directory:write("a.lua/e/s.lua", "another admin's", { parents = true }))
+    assert(directory:write("a/e.lua/s.lua", "another event's", { parents = true }))
+    assert(directory:write("a/e/s.lua", "his", { parents = true }))
+    assert.are.same({ "a/e/s.lua" }, names_of(assert(lookup.read(directory, location("a", "e", "s")))))
+  end)
+
+  it("are mistakes where they are too large, or no files at all", function()
+    local directory = support.directory()
+    assert(directory:write("a.lua", ("-"):rep(262145)))
+    support.make_special("/usr/bin/mkfifo", { directory:path() .. "/b.lua" })
+    for _, admin in ipairs { "a", "b" } do
+      local files, message, code = lookup.read(directory, location(admin, "e", "s"))
+      assert.is_nil(files)
+      assert.matches(admin .. ".lua: ", message, 1, true)
+      assert.are.equal("policy", code)
+    end
+  end)
+
   it("never lie outside of the folder", function()
     local outer = support.directory()
     local directory = assert(outer:open("policy", { create = true }))

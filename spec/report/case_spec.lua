@@ -48,6 +48,15 @@ describe("the record of a case", function()
     assert.are.equal(4096, #record({ stderr = ("x"):rep(5000) }).stderr)
   end)
 
+  it("caps what a report holds, not what came", function()
+    local one, held = record { stdout = ("\xff"):rep(65536) }
+    assert.are.equal(("\u{FFFD}"):rep(21845), one.actual)
+    assert.is_true(one.actual_truncated)
+    assert.are.equal(65535, held)
+    one = record { stdout = ("\xff"):rep(21845) }
+    assert.is_false(one.actual_truncated)
+  end)
+
   it("caps outputs in all", function()
     local limit = 16 << 20
     local one, held = record({ stdout = "12345" }, nil, limit - 3)
@@ -65,8 +74,8 @@ describe("the record of a case", function()
     assert.are.equal(("x"):rep(4095), record({ stderr = ("x"):rep(4095) .. "é" }).stderr)
     assert.are.equal(("x"):rep(4093), record({ stderr = ("x"):rep(4093) .. "😀" }).stderr)
     assert.are.equal(("x"):rep(4094) .. "é", record({ stderr = ("x"):rep(4094) .. "éé" }).stderr)
-    -- What was no character before the cut is none after it.
-    assert.are.equal(4096 * 3, #record({ stderr = ("\x80"):rep(5000) }).stderr)
+    -- What was no character before the cut is none after it, and takes three bytes.
+    assert.are.equal(("\u{FFFD}"):rep(1365), record({ stderr = ("\x80"):rep(5000) }).stderr)
   end)
 
   it("says that the program's output was cut where it ran", function()

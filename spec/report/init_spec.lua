@@ -121,6 +121,19 @@ describe("what students see", function()
     assert.are.equal(1, hidden.passed)
   end)
 
+  it("has no hash by which hidden cases could be guessed", function()
+    local truth = report.document(job { results = { run_case(1, "AC"), run_case(2, "AC") } })
+    assert.are.equal(("b"):rep(64), view(truth, "").cases_sha256)
+    assert.are.equal(("b"):rep(64), view(truth, "show = { actual = false, stderr = false }").cases_sha256)
+    for _, text in ipairs {
+      "show = false", "show = { expected = false }", "show = { input = false }",
+      "show = function(case) return case.number == 1 end",
+    } do
+      assert.are.equal(null, view(truth, text).cases_sha256, text)
+    end
+    assert.are.equal(("b"):rep(64), truth.cases_sha256)
+  end)
+
   it("never is the regrade's id", function()
     assert.is_nil(view(report.document(job { regrade = "r1" }), "").regrade)
   end)

@@ -18,7 +18,8 @@ for path in (helper.__file__, __file__, os.__file__, importlib.util.__file__):
     target = importlib.util.cache_from_source(path)
     try:
         os.makedirs(os.path.dirname(target), exist_ok=True)
-        py_compile.compile("/tmp/other.py", cfile=target, dfile=path, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+        py_compile.compile("/tmp/other.py", cfile=target, dfile=path,
+                           invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
         print("BREACH: wrote", target)
     except OSError:
         pass

@@ -7,7 +7,6 @@
 # modules: ctypes
 import os
 import struct
-import sys
 
 import probe
 
@@ -23,5 +22,6 @@ for number in [1, os.getppid(), *probe.visible()[:64]]:
         probe.fails(path, lambda: os.open(path, os.O_WRONLY | os.O_NONBLOCK))
 if probe.breaches:
     probe.finish()
-os.write(1, frame + frame[:5] + b"\xff" * 0 + b"12345"[:5])
+# A whole frame, and the beginning of a second whose rest would be taken from whatever follows.
+os.write(1, frame + frame[:9])
 os._exit(7)

@@ -14,7 +14,7 @@ import probe
 
 # Where a host keeps what is its own; the system's folders are everybody's.
 elsewhere = ["/etc/shadow", "/etc/ssh", "/etc/ssl/private", "/root", "/home", "/var", "/srv", "/opt", "/mnt", "/media", "/run",
-             "/boot", "/sys", "/work", "/proc/sys", "/proc/kcore", "/proc/kmsg", "/proc/mounts/..", "/dev/mem", "/dev/kmsg",
+             "/boot", "/sys", "/proc/sys", "/proc/kcore", "/proc/kmsg", "/proc/mounts/..", "/dev/mem", "/dev/kmsg",
              "/dev/sda", "/dev/vda", "/dev/kvm", "/dev/fuse", "/var/run/docker.sock", "/.dockerenv", "/old_root"]
 for path in elsewhere + sys.argv[1:]:
     probe.fails(path, lambda path=path: os.stat(path))

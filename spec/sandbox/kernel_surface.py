@@ -38,6 +38,6 @@ for name, *arguments in calls:
     # The same with something above the half that the kernel looks at.
     if arguments and isinstance(arguments[0], int) and name != "personality":
         probe.refused(name, arguments[0] | 1 << 32, *arguments[1:])
-if os.uname().nodename != "submitter" and "taken" in os.uname().nodename:
+if "taken" in os.uname()[1]:
     probe.breach("the host name was changed")
 probe.finish()

@@ -6,7 +6,6 @@
 # with: probe.py
 # modules: ctypes json socket
 # within: 2s
-import errno
 import json
 import socket
 import sys

@@ -4,7 +4,6 @@
 # output: held
 # with: probe.py
 # modules: ctypes resource
-import ctypes
 import os
 import resource
 

@@ -3,11 +3,10 @@
 # ending: exit 0
 # output: held
 # with: probe.py
-# modules: ctypes subprocess
+# modules: ctypes
 import ctypes
 import os
 import stat
-import subprocess
 
 import probe
 
@@ -36,22 +35,17 @@ if status["NoNewPrivs"].strip() != "1" or status["Seccomp"].strip() != "2":
 if set(status["Uid"].split()) != {"1000"} or set(status["Gid"].split()) != {"1000"} or status["Groups"].strip():
     probe.breach(f"users {status['Uid']}, groups {status['Gid']} {status['Groups']}")
 
-for folder in ("/usr/bin", "/usr/sbin", "/usr/lib/openssh", "/usr/lib/dbus-1.0"):
-    for name in os.listdir(folder) if os.path.isdir(folder) else ():
-        path = f"{folder}/{name}"
-        try:
-            mode = os.stat(path).st_mode
-        except OSError:
-            continue
-        if mode & (stat.S_ISUID | stat.S_ISGID) and name in ("su", "mount", "passwd", "newgrp", "sudo", "umount", "chfn"):
-            subprocess.run([path, "--version"], stdin=subprocess.DEVNULL, capture_output=True, timeout=5)
-with open("/tmp/raise", "wb") as file, open("/bin/true", "rb") as source:
-    file.write(source.read())
-os.chmod("/tmp/raise", 0o6755)
-try:
-    os.execvp("true", ["true"]) if os.fork() == 0 else os.wait()
-finally:
-    pass
+# Set-user-id programs and device files do nothing wherever they stand, and only two places can be written.
+with open("/proc/self/mountinfo") as file:
+    for line in file:
+        place, options = line.split()[4:6]
+        options = options.split(",")
+        if "nosuid" not in options and place != "/":
+            probe.breach(f"{place} is mounted {options}")
+        if "nodev" not in options and not place.startswith("/dev/") and place != "/":
+            probe.breach(f"{place} is mounted {options}")
+        if "ro" not in options and place not in ("/tmp", "/dev/shm", "/scratch", "/proc"):
+            probe.breach(f"{place} is mounted {options}")
 
 for device in (os.makedev(1, 1), os.makedev(8, 0), os.makedev(1, 3), os.makedev(0, 0)):
     for kind in (stat.S_IFCHR, stat.S_IFBLK):

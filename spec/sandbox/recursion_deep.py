@@ -2,7 +2,7 @@
 # wall: the memory limit, or the end of the stack
 # ending: signal SIGSEGV or memory
 # ending in rlimit: signal SIGSEGV or exit 1
-# errors: MemoryError
+# output:
 # limits: memory=64M cpu=5s
 import sys
 

@@ -5,7 +5,9 @@
 -- Each is a file <name>.py beside this one, whose header says how it is to end (README.md). Prints TAP; exits 1 if anything
 -- failed. Two run at a time, except those that measure.
 local here = arg[0]:match("^(.*)/[^/]*$") or "."
-package.path = here .. "/support/?.lua;" .. here .. "/../../lua/?.lua;" .. here .. "/../../lua/?/init.lua;" .. package.path
+for _, pattern in ipairs { "/../../lua/?/init.lua;", "/../../lua/?.lua;", "/support/?.lua;" } do
+  package.path = here .. pattern .. package.path
+end
 
 local host = require "submitter.host"
 local python = require "submitter.python"
@@ -131,7 +133,9 @@ local function fill_arguments(setting, program, number)
 end
 
 local function run_cases(setting, program, sandbox, complain)
-  local done, message = sandbox:submit { files = program.files, program = program.name .. ".py", limits = program.limits }
+  local done, message = sandbox:submit {
+    files = program.files, program = program.name .. ".py", limits = program.limits,
+  }
   if not done then return complain("the submission was refused: " .. message) end
   for number = 1, program.cases do
     local before = host.clock.monotonic_ms()

@@ -76,6 +76,14 @@ describe("the directory bucket", function()
     assert.is_true(store:delete("a/b"))
   end)
 
+  it("names the whole key, however long, because its end says which object it is", function()
+    local long = ("a"):rep(200) .. "/" .. ("b"):rep(200) .. "/c/" .. subid .. "/" .. subid .. ".py"
+    local quoted = '"' .. long .. '"'
+    assert.matches(quoted, fails("not_found", store:get(long)), 1, true)
+    assert(store:put(long .. "/below", "x"))
+    assert.matches(quoted, fails("invalid_key", store:put(long, "x")), 1, true)
+  end)
+
   it("refuses to read more than asked for, with both sizes", function()
     assert(store:put("big", ("x"):rep(1000)))
     local message = fails("too_large", store:get("big", { limit_bytes = 999 }))
@@ -142,6 +150,21 @@ describe("the directory bucket", function()
     assert.matches(first, message, 1, true)
     assert.matches(second, message, 1, true)
     assert.are.equal("2", (store:get("a/b")))
+  end)
+
+  it("puts under a condition whatever the size of what stands", function()
+    assert(store:put("a", "1"))
+    assert.are.equal(0, assert(host.child.run {
+      program = "/usr/bin/truncate", arguments = { "-s", "300M", bucket:path() .. "/a" },
+    }).exit_code)
+    fails("conflict", store:put("a", "2", { if_none_match = true }))
+    local limit_bytes
+    store.directory = support.disguise(bucket, { read = function(_, _, options)
+      limit_bytes = options.limit_bytes
+      return "1"
+    end })
+    assert(store:put("a", "2", { if_match = host.digest.md5("1") }))
+    assert.is_true(limit_bytes > 1 << 32)
   end)
 
   it("lets one of many win", function()
@@ -217,6 +240,8 @@ describe("the directory bucket", function()
   it("throws on options that it doesn't know", function()
     assert.has_error(function() store:put("a", "1", { ifmatch = "x" }) end)
     assert.has_error(function() store:put("a", "1", { if_match = "x", if_none_match = true }) end)
+    assert.has_error(function() store:put("a", "1", { if_match = 5 }) end)
+    assert.has_error(function() store:put("a", "1", { if_none_match = false }) end)
     assert.has_error(function() store:get("a", { limit = 5 }) end)
     assert.has_error(function() store_module.open {} end)
     assert.has_error(function() store_module.open { directory = bucket } end)

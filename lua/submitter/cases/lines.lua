@@ -6,7 +6,8 @@ local lines = {}
 -- Editors of Windows put one in front of a file of UTF-8; it is no part of the first case.
 local BYTE_ORDER_MARK = "\xEF\xBB\xBF"
 
---- Lines without their ends, of which the first never begins with a byte order mark. `\r\n` ends a line as `\n` does; an end of line at the very end begins no further one.
+--- Lines without their ends, and without a byte order mark in front of the first. `\r\n` ends a line as `\n` does; an end
+--- of line at the very end begins no further one.
 ---@param text string
 ---@return string[]
 function lines.split(text)

@@ -81,13 +81,22 @@ local function storage(configured)
   return finding("ok", "var", services.directory:path() .. " can be written"), services
 end
 
+--- Tries what the worker will do, whatever the bucket holds: listing it could take hours.
+local function bucket(store)
+  local name = ("doctor-%d"):format(host.system.pid())
+  local done, message = store:put(name, "probe\n")
+  if done then
+    done, message = store:get(name)
+    local deleted, problem = store:delete(name)
+    if done and not deleted then done, message = nil, problem end
+  end
+  if not done then return finding("fail", "bucket", message, "look at bucket/ below var") end
+  return finding("ok", "bucket", "a directory; an object was put there, read and deleted")
+end
+
 local function parts(services)
-  local findings = {}
-  local objects, message = services.store:list ""
-  findings[1] = objects and finding("ok", "bucket", ("a directory, %d objects"):format(#objects))
-    or finding("fail", "bucket", message, "look at bucket/ below var")
-  local depth
-  depth, message = services.queue:depth()
+  local findings = { bucket(services.store) }
+  local depth, message = services.queue:depth()
   findings[2] = depth and finding(depth.dead > 0 and "warn" or "ok", "queue",
       ("a directory spool: %d ready, %d held, %d dead"):format(depth.ready, depth.held, depth.dead),
       depth.dead > 0 and "submitter deadletters list" or nil)

@@ -42,7 +42,7 @@ function command.run(arguments)
   local data, message, code = options.read_file(path)
   if not data then return nil, message, code end
   local event
-  event, message = host.json.decode(data)
+  event, message = host.json.decode((data:gsub("^\xEF\xBB\xBF", "")))
   if type(event) ~= "table" then
     return nil, ("%s holds no event: %s"):format(path == "-" and "standard input" or path,
       message or "a JSON object was expected"), "usage"

@@ -44,5 +44,6 @@ return function(job)
     job.standing = job.truth
     return true
   end
+  truth.forget_cases(job)
   return keep_copies(job, found)
 end

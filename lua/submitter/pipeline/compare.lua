@@ -22,9 +22,15 @@ local function ending(result, limits)
 end
 
 -- Sums of tenths must not show what binary fractions make of them.
-local function add(total, points)
-  local sum = math.floor((total + points) * 1000000 + 0.5) / 1000000
-  return math.tointeger(sum) or sum
+local function rounded(sum)
+  local value = math.floor(sum * 1000000 + 0.5) / 1000000
+  return math.tointeger(value) or value
+end
+
+-- A policy that failed: what its students may know of that is kept for whoever tells them.
+local function failure(job, message, code, told)
+  job.told = told
+  return nil, message, code
 end
 
 --- Judges a case that has just run, and keeps of it what the report needs.
@@ -35,13 +41,13 @@ end
 ---@return string|nil message
 ---@return string|nil code "policy"
 function step.case(job, case, result)
-  local worth, message, code = job.policy:points(case, job.mode)
-  if not worth then return nil, message, code end
+  local worth, message, code, told = job.policy:points(case, job.mode)
+  if not worth then return failure(job, message, code, told) end
   local verdict, note = ending(result, job.policy.limits)
   local pass = false
   if not verdict then
-    pass, note, code = job.policy:compare(result.stdout, case.expected, case, job.mode)
-    if pass == nil then return nil, note, code end
+    pass, note, code, told = job.policy:compare(result.stdout, case.expected, case, job.mode)
+    if pass == nil then return failure(job, note, code, told) end
     verdict = pass and "AC" or "WA"
   end
   local record
@@ -50,8 +56,8 @@ function step.case(job, case, result)
   }, job.actual_bytes or 0)
   job.results[#job.results + 1] = record
   job.passed = (job.passed or 0) + (pass and 1 or 0)
-  job.points = add(job.points or 0, record.points)
-  job.max_points = add(job.max_points or 0, worth)
+  job.points = (job.points or 0) + record.points
+  job.max_points = (job.max_points or 0) + worth
   -- The note of a wrong answer quotes it; a reason is only one line of many in a list.
   if verdict ~= "AC" and not job.first_failure then
     job.first_failure = { verdict = verdict, reason = ("case %d: %s"):format(
@@ -60,13 +66,14 @@ function step.case(job, case, result)
   return true
 end
 
---- The verdict of the whole: the first case's that isn't passed, else `AC`.
+--- The verdict of the whole: the first case's that isn't passed, else `AC`; and the sums.
 ---@param job table
 ---@return true
 function step.whole(job)
   if job.standing then return true end
   job.verdict = job.first_failure and job.first_failure.verdict or "AC"
   job.reason = job.first_failure and job.first_failure.reason
+  job.points, job.max_points = rounded(job.points or 0), rounded(job.max_points or 0)
   return true
 end
 

@@ -1,4 +1,4 @@
---- fetch: the submission document, the program, the policy, and the result that stands. The walls of the sandbox are
+--- fetch: the result that stands, the submission document, the policy, and the program. The walls of the sandbox are
 --- begun as soon as the policy's limits are known.
 local fingerprint = require "submitter.fingerprint"
 local key = require "submitter.key"
@@ -27,18 +27,27 @@ local function get(job, object_key, limit_bytes)
   return nil, metadata, code
 end
 
+-- The result that stands is read before anything of the submission: only then is what it is replaced by never older than
+-- itself. Else a worker could read an old program, see the result of a newer one published, and put his own in its place.
+local function read_both(job)
+  local done, message, code = truth.read(job)
+  if not done then return nil, message, code end
+  return get(job, job.names.document, job.configuration.document_limit_bytes)
+end
+
 -- The message's key as it stands, then once more with the leading slash there or not there: on S3 these are two keys.
 -- All other keys of the submission follow the one that was found.
 local function fetch_document(job)
-  local limit_bytes = job.configuration.document_limit_bytes
-  local data, metadata, code = get(job, job.names.document, limit_bytes)
+  local data, metadata, code = read_both(job)
   if not data and code == "missing" then
-    local other = job.location:with_root()
-    local other_names = key.names(other, job.mode)
-    local other_data, other_metadata, other_code = get(job, other_names.document, limit_bytes)
+    local location, names, standing, etag = job.location, job.names, job.truth, job.truth_etag
+    job.location = location:with_root()
+    job.names = key.names(job.location, job.mode)
+    local other_data, other_metadata, other_code = read_both(job)
     if other_data or other_code ~= "missing" then
-      job.location, job.names = other, other_names
       data, metadata, code = other_data, other_metadata, other_code
+    else
+      job.location, job.names, job.truth, job.truth_etag = location, names, standing, etag
     end
   end
   if not data then return nil, metadata, code end

@@ -8,35 +8,110 @@ local truth = require "submitter.pipeline.truth"
 
 local publish = {}
 
+-- The reports beside a submission: what a policy calls each, and which key of `job.names` it has.
+local forms = {
+  { name = "json", key = "result", render = host.json.encode },
+  { name = "csv", key = "out", render = report.csv },
+}
+
+-- What stands already, or what this job made of it. Rendered before anything is written: a policy that fails at it must
+-- leave things as they are.
+local function prepare(job)
+  local document = job.standing
+  if not document then
+    truth.count(job)
+    document = report.document(job)
+  end
+  local view, message, code, told = report.view(document, job.policy, job.cases)
+  job.told = told
+  return view and document, view or message, code
+end
+
 -- Puts the truth in the place of what was read at the start. Where somebody was faster, his result counts if it
 -- answers this job.
-local function put_truth(job)
-  truth.count(job)
-  local document = report.document(job)
+local function put_truth(job, document)
   local condition = job.truth_etag and { if_match = job.truth_etag } or { if_none_match = true }
   local etag, message, code = job.store:put(job.names.truth, host.json.encode(document), condition)
   if etag then
     job.truth_etag = etag
-    return document
+    return true
   elseif code ~= "conflict" then
     return nil, message, code
   end
   local read, read_message, read_code = truth.read(job)
   if not read then return nil, read_message, read_code end
-  if truth.answers(job) then return job.truth end
+  if truth.answers(job) then
+    job.standing = job.truth
+    return true
+  end
   return nil, ("another result was published meanwhile, so this one is graded anew: %s"):format(message), "conflict"
 end
 
--- Fresh views replace what stands unseen; when an old result is only looked after, what agrees is left alone.
-local function put_view(job, object_key, text)
-  if job.standing then
-    local present, message, code = job.store:get(object_key, { limit_bytes = math.max(1, #text) })
-    if present == text then return true end
-    if not present and code ~= "not_found" and code ~= "too_large" then return nil, message, code end
+local function rendered(job, form, view)
+  if job.policy and not job.policy:publishes(form.name) then return nil end
+  return form.render(view)
+end
+
+-- What has to be written where nothing stood before.
+local function first_writes(job, view)
+  local writes = {}
+  for _, form in ipairs(forms) do
+    local text = rendered(job, form, view)
+    if text then
+      writes[#writes + 1] = { key = job.names[form.key], text = text, condition = { if_none_match = true } }
+    end
   end
-  local etag, message, code = job.store:put(object_key, text)
-  if not etag then return nil, message, code end
+  return writes
+end
+
+-- What has to be written, over what stands there now; what agrees is left alone.
+local function needed_writes(job, view)
+  local writes = {}
+  for _, form in ipairs(forms) do
+    local object_key, text = job.names[form.key], rendered(job, form, view)
+    local present, metadata, code = job.store:get(object_key, { limit_bytes = truth.LIMIT_BYTES })
+    if not present and code ~= "not_found" then return nil, metadata, code end
+    if present ~= text then
+      writes[#writes + 1] = {
+        key = object_key, text = text,
+        condition = present and { if_match = metadata.etag } or { if_none_match = true },
+      }
+    end
+  end
+  return writes
+end
+
+local function write(job, writes)
+  for _, one in ipairs(writes) do
+    local done, message, code
+    if one.text then
+      done, message, code = job.store:put(one.key, one.text, one.condition)
+    else
+      done, message, code = job.store:delete(one.key)
+    end
+    if not done then return nil, message, code end
+  end
   return true
+end
+
+local function check_still_stands(job)
+  local text, metadata, code = job.store:get(job.names.truth, { limit_bytes = truth.LIMIT_BYTES })
+  if not text and code ~= "not_found" then return nil, metadata, code end
+  if text and metadata.etag == job.truth_etag then return true end
+  return nil, "another result was published at the same moment, so the reports are rendered anew", "conflict"
+end
+
+-- Also a worker that was stopped for longer than its lease must not put an old report over a newer one, although he
+-- can be stopped anywhere. So: look what stands, then see that the truth is still this one, then write over exactly what
+-- was seen. Whoever publishes a newer truth looks after that, and either writes over this report or makes this fail.
+local function put_views(job, view)
+  local writes, message, code = needed_writes(job, view)
+  if not writes then return nil, message, code end
+  if #writes == 0 then return true end
+  local done
+  done, message, code = check_still_stands(job)
+  if not done then return nil, message, code end
+  return write(job, writes)
 end
 
 local function remove(job, object_key)
@@ -48,50 +123,31 @@ local function remove(job, object_key)
   return job.store:delete(object_key)
 end
 
-local function put_views(job, document)
-  local view, message, code = report.view(document, job.policy, job.cases)
-  if not view then return nil, message, code end
-  local forms = {
-    { name = "json", key = job.names.result, render = host.json.encode },
-    { name = "csv", key = job.names.out, render = report.csv },
-  }
-  for _, form in ipairs(forms) do
-    local done
-    if not job.policy or job.policy:publishes(form.name) then
-      done, message, code = put_view(job, form.key, form.render(view))
-    else
-      done, message, code = remove(job, form.key)
-    end
-    if not done then return nil, message, code end
-  end
-  return remove(job, job.names.error)
-end
-
--- Two workers may have published one after the other and put their views in the other order. Whoever looks last sees
--- it.
-local function check_still_stands(job)
-  local _, metadata, code = job.store:get(job.names.truth)
-  if type(metadata) == "table" and metadata.etag == job.truth_etag then return true end
-  if code and code ~= "not_found" then return nil, metadata, code end
-  return nil, "another result was published at the same moment, so the reports are rendered anew", "conflict"
-end
-
 ---@async
 ---@param job table
 ---@return true|nil
 ---@return string|nil message
 ---@return string|nil code
 function publish.step(job)
-  if job.standing then
-    job.published = job.standing
-  else
-    local document, message, code = put_truth(job)
-    if not document then return nil, message, code end
-    job.published = document
+  local document, view, code = prepare(job)
+  if not document then return nil, view, code end
+  local done, message
+  local is_first = job.truth_etag == nil and not job.standing
+  if not job.standing then
+    done, message, code = put_truth(job, document)
+    if not done then return nil, message, code end
+    if job.standing then
+      document, view, code = prepare(job)
+      if not document then return nil, view, code end
+      is_first = false
+    end
   end
-  local done, message, code = put_views(job, job.published)
+  job.published = document
+  -- Where no truth stood hardly ever a report does: that is worth trying before looking.
+  if is_first then done, message, code = write(job, first_writes(job, view)) end
+  if not is_first or code == "conflict" then done, message, code = put_views(job, view) end
   if not done then return nil, message, code end
-  return check_still_stands(job)
+  return remove(job, job.names.error)
 end
 
 --- Publishes that a submission can't be graded through its own fault: `REJ` with the reason, as a result like any
@@ -109,8 +165,18 @@ function publish.rejection(job, reason)
   job.passed, job.points, job.max_points = 0, 0, 0
   job.verdict, job.reason = "REJ", reason
   job.runner_description = job.runner_description or job.runner:describe()
-  if truth.answers(job) and job.truth.verdict == "REJ" then job.standing = job.truth end
+  if truth.answers(job) then job.standing = job.truth end
   return publish.step(job)
+end
+
+-- Failures whose reasons are made of keys, numbers and the policy's own text. All others may name paths, processes and
+-- settings of this machine, which are no student's business.
+local open = { instructor = true, not_found = true, policy = true }
+
+local function told(job, class, reason)
+  if open[class] then return job.told or reason end
+  return ("the grading service failed (%s), not the program; its log says why to whoever runs it. Hand in again later")
+    :format(class)
 end
 
 --- Publishes that a submission can't be graded and that this isn't its fault. No result that stands is touched.
@@ -122,7 +188,8 @@ end
 ---@return string|nil message
 ---@return string|nil code
 function publish.failure(job, class, reason)
-  local etag, message, code = job.store:put(job.names.error, host.json.encode(report.failure(job, class, reason)))
+  local document = report.failure(job, class, told(job, class, reason))
+  local etag, message, code = job.store:put(job.names.error, host.json.encode(document))
   if not etag then return nil, message, code end
   return true
 end

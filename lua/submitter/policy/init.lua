@@ -43,7 +43,9 @@ local function read_shipped()
   local text
   text, message = directory:read("default.lua")
   directory:close()
-  if not text then return nil, "the shipped policy is missing; install the program again: " .. message, "environment" end
+  if not text then
+    return nil, "the shipped policy is missing; install the program again: " .. message, "environment"
+  end
   local file = { name = "shipped default", text = text }
   local layer
   layer, message = read_layer(file)

@@ -28,6 +28,14 @@ local function cut(bytes, limit)
   return bytes:sub(1, stop), true
 end
 
+-- Valid UTF-8 of at most so many bytes; a byte that is no character takes three.
+local function fit(bytes, limit)
+  local text, was_cut = cut(bytes, limit)
+  text = host.text.repair(text)
+  local fitting, was_cut_again = cut(text, limit)
+  return fitting, was_cut or was_cut_again
+end
+
 local function or_null(value)
   if value == nil then return host.json.null end
   return value
@@ -42,12 +50,12 @@ end
 ---@return integer actual_bytes how much it holds now
 function report_case.record(case, result, judgement, actual_bytes)
   local room = math.min(ACTUAL_BYTES, ACTUAL_BYTES_IN_ALL - actual_bytes)
-  local actual, actual_cut = cut(result.stdout, room)
+  local actual, actual_cut = fit(result.stdout, room)
   return host.json.ordered(order, {
     number = case.number,
     input = host.text.repair(case.input),
     expected = host.text.repair(case.expected),
-    actual = host.text.repair(actual),
+    actual = actual,
     actual_truncated = actual_cut or result.stdout_truncated,
     pass = judgement.pass,
     verdict = judgement.verdict,
@@ -57,7 +65,7 @@ function report_case.record(case, result, judgement, actual_bytes)
     wall_ms = result.wall_ms,
     memory_bytes = result.memory_bytes,
     output_truncated = result.stdout_truncated or result.stderr_truncated,
-    stderr = host.text.repair((cut(result.stderr, STDERR_BYTES))),
+    stderr = (fit(result.stderr, STDERR_BYTES)),
     note = or_null(judgement.note and host.text.repair(judgement.note)),
     points = judgement.points,
   }), actual_bytes + #actual

@@ -99,6 +99,7 @@ local hidden_reasons = {
 ---@return table|nil document
 ---@return string|nil message
 ---@return string|nil code "policy"
+---@return string|nil told the message for students
 function report.view(truth, policy, cases)
   local view, seen_reason = {}, truth.reason
   for _, field in ipairs(order) do view[field] = truth[field] end
@@ -106,17 +107,18 @@ function report.view(truth, policy, cases)
   view.policy = pick(policy_order, truth.policy)
   view.runner = pick(runner_order, truth.runner)
   view.cases = host.json.array {}
-  local decided = false
+  local decided, has_hidden_cases = false, false
   for index, record in ipairs(truth.cases) do
     local case = cases and cases[index] or record
     local shown = true
     if policy then
-      local message, code
-      shown, message, code = policy:show({
+      local message, code, told
+      shown, message, code, told = policy:show({
         number = case.number, name = case.name, form = case.form, input = case.input, expected = case.expected,
         verdict = record.verdict,
       }, truth.mode)
-      if shown == nil then return nil, message, code end
+      if shown == nil then return nil, message, code, told end
+      has_hidden_cases = has_hidden_cases or not (shown and shown.input and shown.expected)
     end
     if shown == true then
       view.cases[index] = report_case.restore(record)
@@ -131,6 +133,8 @@ function report.view(truth, policy, cases)
     end
   end
   view.reason = seen_reason
+  -- Whoever knows most of the cases could guess the rest and see by the hash whether he is right.
+  if has_hidden_cases then view.cases_sha256 = host.json.null end
   return host.json.ordered(order, view)
 end
 

@@ -10,6 +10,7 @@ local directory_store = {}
 
 local reserved = ".submitter-"
 local lock_wait_ms = 5000
+local any_size_bytes = 1 << 40
 
 ---@class DirectoryStore
 local Store = {}
@@ -24,11 +25,16 @@ local function path_of(object_key)
   return (object_key:gsub("^/", "", 1))
 end
 
+-- A key is shown whole: its end says which object it is.
+local function quote(object_key)
+  return units.format_text(object_key, key.limit_bytes)
+end
+
 -- What a failed access says about the object. Anything unexpected may pass, and is worth a retry.
 local not_found_codes = { ENOENT = true, ENOTDIR = true, EISDIR = true, ELOOP = true, ENOTREG = true }
 
 local function failure(object_key, message, code)
-  local name = units.format_text(object_key)
+  local name = quote(object_key)
   if code == "ENOENT" or code == "ENOTDIR" then
     return nil, ("there is no object %s in the bucket"):format(name), "not_found"
   elseif not_found_codes[code] then
@@ -83,7 +89,7 @@ function Store:get(object_key, options)
   local data
   data, message, code = self.directory:read(path, { limit_bytes = limit_bytes })
   if code == "EFBIG" then
-    return nil, ("the object %s has %s bytes; at most %d are read here"):format(units.format_text(object_key),
+    return nil, ("the object %s has %s bytes; at most %d are read here"):format(quote(object_key),
       information.size_bytes > limit_bytes and information.size_bytes or "more", limit_bytes), "too_large"
   elseif not data then
     return failure(object_key, message, code)
@@ -130,11 +136,11 @@ local function lock(self, object_key, path)
   if code == "busy" then
     message = ("another process has been writing there for more than %s"):format(units.format_ms(lock_wait_ms))
   end
-  return nil, ("the object %s can't be locked: %s"):format(units.format_text(object_key), message), "unavailable"
+  return nil, ("the object %s can't be locked: %s"):format(quote(object_key), message), "unavailable"
 end
 
 local function write_failure(object_key, message, code)
-  local name = units.format_text(object_key)
+  local name = quote(object_key)
   if code == "ENOTDIR" or code == "ELOOP" then
     return nil, ("%s can't be written: an object or link stands where a part of the key needs a folder"):format(name),
       "invalid_key"
@@ -160,18 +166,30 @@ local function replace(self, object_key, path, data)
   return host.digest.md5(data)
 end
 
--- Whether what stands there now is what the writer expects.
+-- Whether nothing stands there now. It needn't be read for that.
+local function check_absence(self, object_key)
+  local present, message, code = self:head(object_key)
+  if present then
+    return nil, ("the object %s stands already"):format(quote(object_key)), "conflict"
+  elseif code ~= "not_found" then
+    return nil, message, code
+  end
+  return true
+end
+
+-- Whether what stands there now is what the writer expects, however large it is.
 local function check_condition(self, object_key, options)
-  local data, metadata, code = self:get(object_key)
+  if options.if_none_match then
+    return check_absence(self, object_key)
+  end
+  local data, metadata, code = self:get(object_key, { limit_bytes = any_size_bytes })
   if not data and code ~= "not_found" then
     return nil, metadata, code
   end
-  local name = units.format_text(object_key)
-  if options.if_none_match and data then
-    return nil, ("the object %s stands already"):format(name), "conflict"
-  elseif options.if_match and not data then
+  local name = quote(object_key)
+  if not data then
     return nil, ("the object %s is gone; expected the one with the ETag %s"):format(name, options.if_match), "conflict"
-  elseif options.if_match and metadata.etag ~= options.if_match then
+  elseif metadata.etag ~= options.if_match then
     return nil, ("the object %s has changed: its ETag is %s, expected %s"):format(name, metadata.etag,
       options.if_match), "conflict"
   end
@@ -190,8 +208,9 @@ end
 ---@return "conflict"|"invalid_key"|"unavailable"|nil code
 function Store:put(object_key, data, options)
   check_options(options, put_names, "store:put(key, data, { if_match = etag } or { if_none_match = true })")
-  if options and options.if_match ~= nil and options.if_none_match ~= nil then
-    error("expected store:put with one of if_match and if_none_match, not both", 2)
+  local etag, absent = options and options.if_match, options and options.if_none_match
+  if (etag ~= nil and (absent ~= nil or type(etag) ~= "string")) or (absent ~= nil and absent ~= true) then
+    error('expected store:put(key, data) with { if_match = "etag" } or { if_none_match = true }', 2)
   end
   local path, message, code = path_of(object_key)
   if not path then
@@ -210,7 +229,6 @@ function Store:put(object_key, data, options)
       return nil, message, code
     end
   end
-  local etag
   etag, message, code = replace(self, object_key, path, data)
   return etag, message, code
 end
@@ -243,7 +261,7 @@ function Store:delete(object_key)
   local removed
   removed, message, code = self.directory:remove(path)
   if not removed and code ~= "ENOENT" then
-    return nil, ("the object %s can't be deleted: %s"):format(units.format_text(object_key), message), "unavailable"
+    return nil, ("the object %s can't be deleted: %s"):format(quote(object_key), message), "unavailable"
   end
   return true
 end

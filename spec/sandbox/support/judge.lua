@@ -22,7 +22,7 @@ local function contains(list, value)
   return false
 end
 
-local function check_ending(header, wanted, result, complain)
+local function check_ending(wanted, result, complain)
   local ending = describe(result)
   if contains(wanted.ending, ending) then return end
   complain(("ended with %s instead of %s; stdout %s, stderr %s"):format(ending, table.concat(wanted.ending, " or "),
@@ -84,7 +84,7 @@ function judge.case(header, accounting, result, elapsed_ms, secret)
     wanted.ending = header["ending in rlimit"] or wanted.ending
     wanted.output = header["output in rlimit"] or wanted.output
   end
-  check_ending(header, wanted, result, complain)
+  check_ending(wanted, result, complain)
   check_output(header, wanted, result, complain)
   check_limits(header, accounting, result, complain)
   -- What comes after its end: killing, draining, making all as it was.

@@ -30,6 +30,7 @@ _numbers = {  # x86_64, aarch64
     "process_mrelease": (448, 448), "shmget": (29, 194), "shmat": (30, 196), "shmctl": (31, 195), "semget": (64, 190),
     "msgget": (68, 186), "mq_open": (240, 180), "modify_ldt": (154, None), "vhangup": (153, 58), "clone": (56, 220),
     "set_mempolicy": (238, 237), "mbind": (237, 235), "prlimit64": (302, 261), "pidfd_send_signal": (424, 424),
+    "timer_create": (222, 107), "fcntl": (72, 25), "inotify_init1": (294, 26),
     "ioctl": (16, 29), "prctl": (157, 167), "uselib": (134, None), "sysfs": (139, None), "ustat": (136, None),
     "remap_file_pages": (216, 234), "socket": (41, 198), "clock_gettime": (228, 113), "getpid": (39, 172),
 }
