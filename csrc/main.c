@@ -18,14 +18,15 @@ enum { EXIT_USAGE = 2, EXIT_ENVIRONMENT = 3, EXIT_INTERNAL = 4 };
 struct invocation {
     int argc;
     char **argv;
-    bool run;     /* `run`: a script, as lua5.4 would */
+    bool run; /* `run`: a script, as lua5.4 would */
     int status;
 };
 
 static const char run_help[] =
     "Usage: submitter run SCRIPT.lua [ARG...]\n"
     "\n"
-    "Runs a Lua script as lua5.4 would (arg, ..., exit status, traceback, #! line, LUA_INIT, LUA_PATH and LUA_CPATH), with\n"
+    "Runs a Lua script as lua5.4 would (arg, ..., exit status, traceback, #! line, LUA_INIT, LUA_PATH and LUA_CPATH), "
+    "with\n"
     "the host's modules (submitter.core.*) at hand and their waiting functions usable at the script's top level.\n"
     "SCRIPT.lua may be - for standard input.\n"
     "\n"

@@ -1,3 +1,4 @@
+local host = require "submitter.host"
 local schema = require "submitter.schema"
 
 local description = {
@@ -87,6 +88,37 @@ describe("schema.check", function()
       paths[index] = one.path
     end
     assert.are.same({ "aa", "cc", "mm", "xx", "zz" }, paths)
+  end)
+
+  it("names at most twenty faults, and takes no time over the others", function()
+    local many, list = {}, {}
+    for number = 1, 100000 do
+      many["field" .. number], list[number] = 1, 1
+    end
+    local before_us = host.clock.cpu_us()
+    local message, errors = problem(many)
+    assert.are.equal(20, #errors)
+    assert.matches("^field1: .*; and more that is wrong$", message)
+    local free = { type = "list", of = { type = "string" } }
+    message = select(2, schema.check(free, list, { path = "tags" }))
+    assert.matches("^tags%[1%]: .*; tags%[20%]: [^;]*; and more that is wrong$", message)
+    assert.is_true(host.clock.cpu_us() - before_us < 2000000)
+  end)
+
+  it("shows odd names and texts as what they are", function()
+    assert.matches('["\\x1b[31m"]: unknown field', (problem({ ["\27[31m"] = 1 })), 1, true)
+    assert.matches('[""]: unknown field', (problem({ [""] = 1 })), 1, true)
+    assert.matches("[a table]: unknown field", (problem({ [{}] = 1 })), 1, true)
+    local message = problem({ [("x"):rep(100000)] = 1 })
+    assert.is_true(#message < 300)
+    assert.matches("(100000 bytes)", message, 1, true)
+  end)
+
+  it("refuses NUL bytes, which no path can hold", function()
+    local text = { type = "table", fields = { { name = "path", type = "string" } } }
+    local value, message = schema.check(text, { path = "a\0b" })
+    assert.is_nil(value)
+    assert.matches("path: expected a text without NUL bytes", message, 1, true)
   end)
 
   it("checks each type", function()

@@ -1,3 +1,4 @@
+local host = require "submitter.host"
 local units = require "submitter.units"
 
 describe("units", function()
@@ -96,5 +97,19 @@ describe("units", function()
       assert.are.equal('"aaaa"', units.format_text("aaaa", 4))
       assert.are.equal('"' .. ("a"):rep(120) .. '"', units.format_text(("a"):rep(120)))
     end)
+  end)
+end)
+
+describe("amounts that are megabytes of digits", function()
+  it("are refused at once", function()
+    local before_us = host.clock.cpu_us()
+    for _, read in ipairs { units.milliseconds, units.bytes } do
+      for _, text in ipairs { ("1"):rep(1 << 20), ("1"):rep(1 << 20) .. "s", ("1 "):rep(1 << 19) } do
+        local value, message = read(text)
+        assert.is_nil(value)
+        assert.is_true(#message < 300)
+      end
+    end
+    assert.is_true(host.clock.cpu_us() - before_us < 1000000)
   end)
 end)

@@ -10,8 +10,8 @@ struct buffer {
     char *data;
     size_t length;
     size_t capacity;
-    size_t limit;   /* bytes it may hold; 0: no cap */
-    bool failed;    /* an append did not fit the cap or the memory; what was there stays */
+    size_t limit; /* bytes it may hold; 0: no cap */
+    bool failed;  /* an append did not fit the cap or the memory; what was there stays */
 };
 
 /* Appends bytes. False, and failed is set, when they don't fit; nothing of them is kept then. */

@@ -97,8 +97,7 @@ void log_printable(struct buffer *text, const char *value, size_t length, bool k
             case '\n': buffer_append_text(text, "\\n"); break;
             case '\r': buffer_append_text(text, "\\r"); break;
             case 0x1B: buffer_append_text(text, "\\e"); break;
-            default:
-                buffer_format(text, code_point < 0x100 ? "\\x%02x" : "\\u{%04x}", (unsigned)code_point);
+            default: buffer_format(text, code_point < 0x100 ? "\\x%02x" : "\\u{%04x}", (unsigned)code_point);
             }
         }
         at += width;

@@ -79,8 +79,8 @@ struct launch {
     const char *input;
     size_t input_length;
     struct buffer output[2];
-    unsigned pending;       /* streams, input and end that are still awaited */
-    bool reading[2];        /* these streams are among them */
+    unsigned pending; /* streams, input and end that are still awaited */
+    bool reading[2];  /* these streams are among them */
 };
 
 static void free_list(char **list) {
@@ -212,7 +212,8 @@ static int start_push(struct operation *operation, lua_State *L) {
 }
 
 static int run_push(struct operation *operation, lua_State *L) {
-    static const char *const names[] = { "stdout", "stderr" }, *const flags[] = { "stdout_truncated", "stderr_truncated" };
+    static const char *const names[] = { "stdout", "stderr" }, *const flags[] = { "stdout_truncated",
+                                                                                  "stderr_truncated" };
     struct launch *launch = (struct launch *)operation;
     struct child_end end;
     if (launch->error)
@@ -267,7 +268,8 @@ static char **copy_environment(lua_State *L, const char *function) {
         const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tolstring(L, -2, &name_length) : "";
         const char *value = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &length) : NULL;
         if (!name_length || strlen(name) != name_length || strchr(name, '=') || !value || strlen(value) != length)
-            luaL_error(L, "%s: environment is a table of names (without \"=\") and strings, none with a NUL byte", function);
+            luaL_error(L, "%s: environment is a table of names (without \"=\") and strings, none with a NUL byte",
+                       function);
         lua_pushfstring(L, "%s=%s", name, value);
         lua_rawseti(L, -4, (lua_Integer)++count);
         lua_pop(L, 1);
@@ -366,8 +368,8 @@ static int submit(lua_State *L, struct launch *launch) {
 }
 
 static int start(lua_State *L) {
-    static const char *const keys[] = { "program", "arguments", "environment", "directory", "stdin", "stdout", "stderr",
-                                        "descriptors", "new_session", NULL };
+    static const char *const keys[] = { "program", "arguments", "environment", "directory",   "stdin",
+                                        "stdout",  "stderr",    "descriptors", "new_session", NULL };
     struct launch *launch = prepare(L, "child.start", &start_class, keys);
     launch->options.streams[CHILD_STDIN] = connection(L, "child.start", "stdin");
     launch->options.streams[CHILD_STDOUT] = connection(L, "child.start", "stdout");
@@ -376,8 +378,8 @@ static int start(lua_State *L) {
 }
 
 static int run(lua_State *L) {
-    static const char *const keys[] = { "program", "arguments", "environment", "directory", "descriptors", "new_session",
-                                        "input", "limit_bytes", NULL };
+    static const char *const keys[] = { "program",     "arguments", "environment", "directory", "descriptors",
+                                        "new_session", "input",     "limit_bytes", NULL };
     struct launch *launch = prepare(L, "child.run", &run_class, keys);
     launch->run = true;
     launch->input = options_text(L, 1, "child.run", "input", &launch->input_length);
@@ -522,8 +524,11 @@ static int child_pid_method(lua_State *L) {
 }
 
 static int child_kill_method(lua_State *L) {
-    static const struct { const char *name; int number; } signals[] = {
-        { "KILL", SIGKILL }, { "TERM", SIGTERM }, { "INT", SIGINT }, { "HUP", SIGHUP }, { "STOP", SIGSTOP },
+    static const struct {
+        const char *name;
+        int number;
+    } signals[] = {
+        { "KILL", SIGKILL }, { "TERM", SIGTERM }, { "INT", SIGINT },   { "HUP", SIGHUP },   { "STOP", SIGSTOP },
         { "CONT", SIGCONT }, { "USR1", SIGUSR1 }, { "USR2", SIGUSR2 }, { "QUIT", SIGQUIT },
     };
     const char *name = luaL_optstring(L, 2, "KILL");
@@ -550,12 +555,15 @@ static int child_close_method(lua_State *L) {
 
 static const luaL_Reg functions[] = { { "start", start }, { "run", run }, { NULL, NULL } };
 static const luaL_Reg methods[] = {
-    { "pid", child_pid_method }, { "wait", child_wait_method }, { "kill", child_kill_method },
-    { "read", child_read_method }, { "write", child_write_method }, { "close_input", child_close_input_method },
+    { "pid", child_pid_method },     { "wait", child_wait_method },
+    { "kill", child_kill_method },   { "read", child_read_method },
+    { "write", child_write_method }, { "close_input", child_close_input_method },
     { "close", child_close_method }, { NULL, NULL },
 };
 static const luaL_Reg metamethods[] = {
-    { "__gc", child_close_method }, { "__close", child_close_method }, { NULL, NULL },
+    { "__gc", child_close_method },
+    { "__close", child_close_method },
+    { NULL, NULL },
 };
 
 int child_open(lua_State *L) {

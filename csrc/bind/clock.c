@@ -75,8 +75,9 @@ static int sleep_ms(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-    { "now_ms", now_ms }, { "monotonic_ms", monotonic_ms }, { "monotonic_us", monotonic_us }, { "cpu_us", cpu_us },
-    { "sleep_ms", sleep_ms }, { "utc", utc }, { NULL, NULL },
+    { "now_ms", now_ms }, { "monotonic_ms", monotonic_ms }, { "monotonic_us", monotonic_us },
+    { "cpu_us", cpu_us }, { "sleep_ms", sleep_ms },         { "utc", utc },
+    { NULL, NULL },
 };
 
 int clock_open(lua_State *L) {

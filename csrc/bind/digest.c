@@ -57,7 +57,8 @@ static int hmac_sha256(lua_State *L) {
 static int random_bytes(lua_State *L) {
     lua_Integer count = luaL_checkinteger(L, 1);
     unsigned char bytes[256];
-    luaL_argcheck(L, count >= 1 && count <= 256, 1, "a number of bytes, 1 to 256"); /* getrandom(2): never short up to 256 */
+    luaL_argcheck(L, count >= 1 && count <= 256, 1,
+                  "a number of bytes, 1 to 256"); /* getrandom(2): never short up to 256 */
     while (getrandom(bytes, (size_t)count, 0) != count)
         if (errno != EINTR)
             return luaL_error(L, "getrandom: %s", strerror(errno));

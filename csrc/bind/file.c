@@ -93,18 +93,18 @@ static int directory_describe(lua_State *L) {
 struct request {
     struct operation operation;
     struct work work;
-    const char *verb;               /* for messages: "reading" */
+    const char *verb; /* for messages: "reading" */
     void (*run)(struct request *request);
     int (*push)(struct request *request, lua_State *L);
     struct directory *directory;
-    const char *path, *target;      /* on the stack of the waiting function */
+    const char *path, *target; /* on the stack of the waiting function */
     const char *data;
     size_t length;
     size_t limit;
     mode_t mode;
     unsigned flags;
     bool follow, shared, exclusive, sync, create;
-    int64_t give_up_ms;             /* lock: monotonic time at which no more is tried */
+    int64_t give_up_ms; /* lock: monotonic time at which no more is tried */
     struct timer *timer;
     int error;
     int fd;
@@ -139,7 +139,8 @@ static int push_failure(struct request *request, lua_State *L) {
         lua_pushfstring(L, "%s %s: somebody else holds the lock", request->verb, request->path);
         lua_pushliteral(L, "busy");
     } else if (request->error == EFBIG && request->limit) {
-        lua_pushfstring(L, "%s %s: it has more than %I bytes", request->verb, request->path, (lua_Integer)request->limit);
+        lua_pushfstring(L, "%s %s: it has more than %I bytes", request->verb, request->path,
+                        (lua_Integer)request->limit);
         lua_pushliteral(L, "EFBIG");
     } else if (request->error == EXDEV) {
         lua_pushfstring(L, "%s %s: the path leads out of %s", request->verb, request->path,
@@ -215,14 +216,16 @@ static mode_t mode_option(lua_State *L, int index, const char *function, mode_t 
     return (mode_t)mode;
 }
 
-static unsigned flag_option(lua_State *L, int index, const char *function, const char *key, unsigned flag, bool otherwise) {
+static unsigned flag_option(lua_State *L, int index, const char *function, const char *key, unsigned flag,
+                            bool otherwise) {
     return options_boolean(L, index, function, key, otherwise) ? flag : 0;
 }
 
 /* read */
 
 static void run_read(struct request *request) {
-    request->error = file_read(request->directory->fd, request->path, request->limit, request->follow, &request->content);
+    request->error =
+        file_read(request->directory->fd, request->path, request->limit, request->follow, &request->content);
 }
 
 static int push_content(struct request *request, lua_State *L) {
@@ -386,8 +389,8 @@ static int directory_remove_tree(lua_State *L) {
 }
 
 static void run_rename(struct request *request) {
-    request->error = file_rename(request->directory->fd, request->path, request->target, request->exclusive,
-                                 request->sync);
+    request->error =
+        file_rename(request->directory->fd, request->path, request->target, request->exclusive, request->sync);
 }
 
 static int directory_rename(lua_State *L) {
@@ -405,8 +408,8 @@ static int directory_rename(lua_State *L) {
 
 static void run_open(struct request *request) {
     if (request->directory)
-        request->error = file_open_below(request->directory->fd, request->path, request->create, request->mode,
-                                         &request->fd);
+        request->error =
+            file_open_below(request->directory->fd, request->path, request->create, request->mode, &request->fd);
     else
         request->error = file_open_root(request->path, request->create, request->mode, &request->fd);
 }
@@ -638,14 +641,27 @@ static int watch_close(lua_State *L) {
 
 static const luaL_Reg functions[] = { { "directory", open_root }, { NULL, NULL } };
 static const luaL_Reg directory_methods[] = {
-    { "path", directory_path },     { "close", directory_close },     { "read", directory_read },
-    { "write", directory_write },   { "replace", directory_replace }, { "list", directory_list },
-    { "stat", directory_stat },     { "make", directory_make },       { "remove", directory_remove },
-    { "remove_tree", directory_remove_tree }, { "rename", directory_rename }, { "open", directory_open },
-    { "lock", directory_lock },     { "watch", directory_watch },     { NULL, NULL },
+    { "path", directory_path },
+    { "close", directory_close },
+    { "read", directory_read },
+    { "write", directory_write },
+    { "replace", directory_replace },
+    { "list", directory_list },
+    { "stat", directory_stat },
+    { "make", directory_make },
+    { "remove", directory_remove },
+    { "remove_tree", directory_remove_tree },
+    { "rename", directory_rename },
+    { "open", directory_open },
+    { "lock", directory_lock },
+    { "watch", directory_watch },
+    { NULL, NULL },
 };
 static const luaL_Reg directory_metamethods[] = {
-    { "__gc", directory_close }, { "__close", directory_close }, { "__tostring", directory_describe }, { NULL, NULL },
+    { "__gc", directory_close },
+    { "__close", directory_close },
+    { "__tostring", directory_describe },
+    { NULL, NULL },
 };
 static const luaL_Reg lock_methods[] = { { "release", lock_release }, { NULL, NULL } };
 static const luaL_Reg lock_metamethods[] = { { "__gc", lock_release }, { "__close", lock_release }, { NULL, NULL } };

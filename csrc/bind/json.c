@@ -236,30 +236,21 @@ static void encode_value(lua_State *L, struct encoder *encoder, int index) {
     size_t length;
     const char *text;
     switch (lua_type(L, index)) {
-    case LUA_TNIL:
-        buffer_append_text(encoder->text, "null");
-        break;
-    case LUA_TBOOLEAN:
-        buffer_append_text(encoder->text, lua_toboolean(L, index) ? "true" : "false");
-        break;
-    case LUA_TNUMBER:
-        encode_number(L, encoder, index);
-        break;
+    case LUA_TNIL: buffer_append_text(encoder->text, "null"); break;
+    case LUA_TBOOLEAN: buffer_append_text(encoder->text, lua_toboolean(L, index) ? "true" : "false"); break;
+    case LUA_TNUMBER: encode_number(L, encoder, index); break;
     case LUA_TSTRING:
         text = lua_tolstring(L, index, &length);
         log_json_string(encoder->text, text, length);
         break;
-    case LUA_TTABLE:
-        encode_table(L, encoder, index);
-        break;
+    case LUA_TTABLE: encode_table(L, encoder, index); break;
     case LUA_TLIGHTUSERDATA:
         if (!lua_touserdata(L, index)) { /* lua-cjson's null */
             buffer_append_text(encoder->text, "null");
             break;
         }
         /* fall through */
-    default:
-        luaL_error(L, "json.encode: JSON can't hold a %s", luaL_typename(L, index));
+    default: luaL_error(L, "json.encode: JSON can't hold a %s", luaL_typename(L, index));
     }
 }
 

@@ -65,9 +65,7 @@ static void add_field(lua_State *L, struct log_line *line, const char *name) {
         else
             log_number(line, name, lua_tonumber(L, -1));
         break;
-    case LUA_TBOOLEAN:
-        log_boolean(line, name, lua_toboolean(L, -1));
-        break;
+    case LUA_TBOOLEAN: log_boolean(line, name, lua_toboolean(L, -1)); break;
     case LUA_TSTRING:
         text = lua_tolstring(L, -1, &length);
         log_text(line, name, text, length);
@@ -116,8 +114,8 @@ static int error_line(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-    { "configure", configure }, { "debug", debug_line }, { "info", info_line }, { "warn", warn_line },
-    { "error", error_line }, { NULL, NULL },
+    { "configure", configure }, { "debug", debug_line }, { "info", info_line },
+    { "warn", warn_line },      { "error", error_line }, { NULL, NULL },
 };
 
 int log_open(lua_State *L) {

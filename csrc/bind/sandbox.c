@@ -20,7 +20,7 @@ enum { MAXIMUM_READ_ONLY = 64 };
 /* Shared by the userdata and by the operations on it. */
 struct sandbox {
     struct session *session;
-    struct protocol_limits limits;  /* the largest */
+    struct protocol_limits limits; /* the largest */
     struct protocol_limits submission_limits;
     char *interpreter;
     bool submitted, busy, closed;
@@ -54,8 +54,8 @@ static uint64_t limit_field(lua_State *L, int index, const char *function, const
 }
 
 static struct protocol_limits read_limits(lua_State *L, int index, const char *function) {
-    static const char *const keys[] = { "memory_bytes", "cpu_ms", "wall_ms", "output_bytes", "processes", "file_bytes",
-                                        NULL };
+    static const char *const keys[] = { "memory_bytes", "cpu_ms",     "wall_ms", "output_bytes",
+                                        "processes",    "file_bytes", NULL };
     if (!options_check(L, index, function, keys))
         luaL_error(L, "%s: limits are missing", function);
     struct protocol_limits limits = {
@@ -67,8 +67,10 @@ static struct protocol_limits read_limits(lua_State *L, int index, const char *f
         .file_bytes = limit_field(L, index, function, "file_bytes"),
     };
     if (!protocol_limits_valid(&limits))
-        luaL_error(L, "%s: a limit is out of bounds: memory_bytes is 1 MiB to 1 TiB, cpu_ms and wall_ms 1 to 86,400,000, "
-                      "output_bytes to 256 MiB, processes 1 to 65,536, file_bytes to 1 TiB", function);
+        luaL_error(L,
+                   "%s: a limit is out of bounds: memory_bytes is 1 MiB to 1 TiB, cpu_ms and wall_ms 1 to 86,400,000, "
+                   "output_bytes to 256 MiB, processes 1 to 65,536, file_bytes to 1 TiB",
+                   function);
     return limits;
 }
 
@@ -245,8 +247,8 @@ static void read_programs(lua_State *L, struct start *start) {
 
 static int start_sandbox(lua_State *L) {
     static const char function[] = "sandbox.start";
-    static const char *const keys[] = { "limits", "interpreter", "read_only", "cgroup_parent", "accounting", "programs",
-                                        NULL };
+    static const char *const keys[] = { "limits",     "interpreter", "read_only", "cgroup_parent",
+                                        "accounting", "programs",    NULL };
     luaL_checktype(L, 1, LUA_TTABLE);
     options_check(L, 1, function, keys);
     lua_settop(L, 1);
@@ -335,8 +337,11 @@ static const char *const *read_environment(lua_State *L) {
         const char *value = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &length) : NULL;
         if (!name_length || strlen(name) != name_length || strchr(name, '=') || !value || strlen(value) != length ||
             count == PROTOCOL_ENVIRONMENT)
-            luaL_error(L, "Sandbox:submit: environment is a table of at most %d names (without \"=\") and strings, none with a "
-                          "NUL byte", PROTOCOL_ENVIRONMENT);
+            luaL_error(
+                L,
+                "Sandbox:submit: environment is a table of at most %d names (without \"=\") and strings, none with a "
+                "NUL byte",
+                PROTOCOL_ENVIRONMENT);
         list[count] = lua_pushfstring(L, "%s=%s", name, value);
         lua_rawseti(L, -4, ++count);
         lua_pop(L, 1);
@@ -467,8 +472,9 @@ static int run_case(lua_State *L) {
         writer->failed = false;
         protocol_writer_sent(writer, writer->length);
         lua_pushnil(L);
-        lua_pushliteral(L, "the arguments are too long: a single one has at most 131,071 bytes and no NUL, all together "
-                           "2 MiB; hand long input over on standard input");
+        lua_pushliteral(L,
+                        "the arguments are too long: a single one has at most 131,071 bytes and no NUL, all together "
+                        "2 MiB; hand long input over on standard input");
         lua_pushliteral(L, "arguments");
         return 3;
     }

@@ -57,8 +57,9 @@ static int on_signal(lua_State *L) {
         if (!strcmp(signals[index].name, name))
             number = signals[index].number;
     if (!number)
-        return luaL_error(L, "task.on_signal(signal, handler): no such signal \"%s\": TERM, INT, HUP, USR1, USR2, QUIT or WINCH",
-                          name);
+        return luaL_error(
+            L, "task.on_signal(signal, handler): no such signal \"%s\": TERM, INT, HUP, USR1, USR2, QUIT or WINCH",
+            name);
     struct signal_handle *handle = lua_newuserdatauv(L, sizeof *handle, 0);
     memset(handle, 0, sizeof *handle);
     luaL_setmetatable(L, SIGNAL_TYPE);

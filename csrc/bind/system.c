@@ -67,9 +67,16 @@ static int version(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-    { "pid", pid }, { "user_id", user_id }, { "hostname", hostname }, { "processors", processors },
-    { "is_terminal", is_terminal }, { "columns", columns }, { "executable", executable },
-    { "lua_directory", lua_directory }, { "version", version }, { NULL, NULL },
+    { "pid", pid },
+    { "user_id", user_id },
+    { "hostname", hostname },
+    { "processors", processors },
+    { "is_terminal", is_terminal },
+    { "columns", columns },
+    { "executable", executable },
+    { "lua_directory", lua_directory },
+    { "version", version },
+    { NULL, NULL },
 };
 
 int system_open(lua_State *L) {

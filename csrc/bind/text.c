@@ -14,8 +14,7 @@ static int words(lua_State *L) {
     const char *line = luaL_checklstring(L, 1, &length);
     struct buffer *buffer = buffers_new(L);
     switch (text_words(line, length, buffer, &count, &position)) {
-    case TEXT_WORDS_OK:
-        break;
+    case TEXT_WORDS_OK: break;
     case TEXT_WORDS_QUOTE:
         buffer_clear(buffer);
         lua_pushnil(L);
@@ -26,11 +25,11 @@ static int words(lua_State *L) {
     case TEXT_WORDS_NUL:
         buffer_clear(buffer);
         lua_pushnil(L);
-        lua_pushfstring(L, "there is a NUL byte at character %I, which no argument can hold", (lua_Integer)position + 1);
+        lua_pushfstring(L, "there is a NUL byte at character %I, which no argument can hold",
+                        (lua_Integer)position + 1);
         lua_pushliteral(L, "nul");
         return 3;
-    case TEXT_WORDS_MEMORY:
-        return luaL_error(L, "out of memory");
+    case TEXT_WORDS_MEMORY: return luaL_error(L, "out of memory");
     }
     lua_createtable(L, count < 100000 ? (int)count : 0, 0);
     const char *at = buffer->data;
@@ -131,8 +130,9 @@ static int width(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-    { "words", words }, { "repair", repair }, { "csv_row", csv_row }, { "trim", trim }, { "trim_end", trim_end },
-    { "equal_trimmed", equal_trimmed }, { "escape", escape }, { "width", width }, { NULL, NULL },
+    { "words", words },   { "repair", repair },     { "csv_row", csv_row },
+    { "trim", trim },     { "trim_end", trim_end }, { "equal_trimmed", equal_trimmed },
+    { "escape", escape }, { "width", width },       { NULL, NULL },
 };
 
 int text_open(lua_State *L) {

@@ -28,7 +28,8 @@ const char *state_executable(void) {
 static bool try_directory(const char *base, const char *below) {
     char candidate[PATH_MAX], probe[PATH_MAX];
     if (snprintf(candidate, sizeof candidate, "%s/%s", base, below) >= (int)sizeof candidate ||
-        snprintf(probe, sizeof probe, "%.*s/submitter/host.lua", (int)sizeof probe - 24, candidate) >= (int)sizeof probe)
+        snprintf(probe, sizeof probe, "%.*s/submitter/host.lua", (int)sizeof probe - 24, candidate) >=
+            (int)sizeof probe)
         return false;
     return access(probe, R_OK) == 0 && realpath(candidate, lua_directory) != NULL;
 }
@@ -45,8 +46,10 @@ const char *state_lua_directory(void) {
     if (try_directory(base, "../lua") || try_directory(base, "../../lua") ||
         try_directory(base, "../share/submitter/lua"))
         return lua_directory;
-    fprintf(stderr, "submitter: the Lua modules are missing: neither %s/../lua nor %s/../share/submitter/lua holds "
-                    "submitter/host.lua; install with `make install`\n", base, base);
+    fprintf(stderr,
+            "submitter: the Lua modules are missing: neither %s/../lua nor %s/../share/submitter/lua holds "
+            "submitter/host.lua; install with `make install`\n",
+            base, base);
     *lua_directory = '\0';
     return NULL;
 }

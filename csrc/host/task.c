@@ -17,21 +17,21 @@ enum task_state { TASK_READY, TASK_RUNNING, TASK_WAITING, TASK_ENDED };
 
 struct task {
     lua_State *thread;
-    int thread_reference;      /* keeps the coroutine from the collector until it ended */
+    int thread_reference; /* keeps the coroutine from the collector until it ended */
     enum task_state state;
     uint64_t generation;       /* one for each wait */
     struct operation *pending; /* what it waits for */
     char *name;
-    char *cancel_reason;       /* a cancellation that was not delivered yet */
-    char *cancel_message;      /* the error that a cancellation threw */
-    char *traceback;           /* of the error that ended it */
-    int status;                /* how it ended */
-    int result_count;          /* results (or the error) on its stack, until a join took them */
+    char *cancel_reason;  /* a cancellation that was not delivered yet */
+    char *cancel_message; /* the error that a cancellation threw */
+    char *traceback;      /* of the error that ended it */
+    int status;           /* how it ended */
+    int result_count;     /* results (or the error) on its stack, until a join took them */
     int start_arguments;
     struct deadline *deadlines; /* innermost first */
-    struct join *joins;        /* operations of those who wait for its end */
+    struct join *joins;         /* operations of those who wait for its end */
     bool joined;
-    unsigned holders;          /* the scheduler, userdata, joins */
+    unsigned holders;             /* the scheduler, userdata, joins */
     struct task *next, *previous; /* all tasks that have not ended */
     struct task *next_ready;
 };
@@ -40,10 +40,10 @@ struct deadline {
     struct timer *timer;
     struct task *task;
     struct deadline *outer;
-    uint64_t serial;      /* what its error bears: a pointer could be another one's by then */
+    uint64_t serial; /* what its error bears: a pointer could be another one's by then */
     int64_t milliseconds;
-    bool fired;   /* its error is due */
-    bool thrown;  /* and was thrown */
+    bool fired;  /* its error is due */
+    bool thrown; /* and was thrown */
 };
 
 static struct {
@@ -155,10 +155,13 @@ void *task_operation(lua_State *L, size_t size, const struct operation_class *cl
     if (!task)
         luaL_error(L, "%s waits, and may be called in a task only", class->name);
     if (L != task->thread)
-        luaL_error(L, "%s waits, and can't do so in a coroutine that the script made itself: use task.spawn", class->name);
+        luaL_error(L, "%s waits, and can't do so in a coroutine that the script made itself: use task.spawn",
+                   class->name);
     if (!lua_isyieldable(L))
-        luaL_error(L, "%s waits, and can't do so inside require, or a callback of table.sort, string.gsub or a "
-                      "metamethod: call it before", class->name);
+        luaL_error(L,
+                   "%s waits, and can't do so inside require, or a callback of table.sort, string.gsub or a "
+                   "metamethod: call it before",
+                   class->name);
     throw_due(L, task);
 
     struct operation **box = lua_newuserdatauv(L, sizeof *box, 0);
@@ -491,7 +494,9 @@ lua_State *task_main_state(void) {
 
 /* Nothing can wake anybody any more: every task waits for an event or another task. */
 static void break_deadlock(struct task *main_task) {
-    set_cancelled(main_task, "it waits for what can't happen any more: no timer, file, child or signal is left that could wake it");
+    set_cancelled(
+        main_task,
+        "it waits for what can't happen any more: no timer, file, child or signal is left that could wake it");
 }
 
 static void guard_tick(uv_timer_t *guard) {
@@ -537,7 +542,8 @@ static void push_failure(lua_State *L, struct task *task) {
         lua_pop(L, 1);
         error_to_text(L);
     } else {
-        lua_pushfstring(L, "(error object is a %s value)\n%s", luaL_typename(L, -1), task->traceback ? task->traceback : "");
+        lua_pushfstring(L, "(error object is a %s value)\n%s", luaL_typename(L, -1),
+                        task->traceback ? task->traceback : "");
     }
 }
 
@@ -564,7 +570,9 @@ int task_main(lua_State *L, int argument_count) {
 
 /* ---- the Lua module ---- */
 
-struct task_box { struct task *task; };
+struct task_box {
+    struct task *task;
+};
 
 static struct task *check_task(lua_State *L, int index) {
     return ((struct task_box *)luaL_checkudata(L, index, TASK_TYPE))->task;
@@ -720,7 +728,10 @@ static const luaL_Reg task_methods[] = {
     { "name", task_name }, { "done", task_done }, { "cancel", task_cancel }, { "join", task_join }, { NULL, NULL },
 };
 static const luaL_Reg task_metamethods[] = {
-    { "__gc", task_collect }, { "__eq", task_equal }, { "__tostring", task_describe }, { NULL, NULL },
+    { "__gc", task_collect },
+    { "__eq", task_equal },
+    { "__tostring", task_describe },
+    { NULL, NULL },
 };
 static const luaL_Reg operation_metamethods[] = { { "__gc", operation_collect }, { NULL, NULL } };
 static const luaL_Reg deadline_metamethods[] = { { "__tostring", deadline_describe }, { NULL, NULL } };

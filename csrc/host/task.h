@@ -46,11 +46,11 @@ struct operation {
     const struct operation_class *class;
     struct task *task;
     uint64_t generation;
-    struct operation *next;  /* in the queue of completions */
-    unsigned holders;        /* the Lua side, the work */
-    bool completed;          /* task_complete was called */
-    bool interrupted;        /* its wait ends by an error, not by its results */
-    bool finished;           /* its class's free function was called */
+    struct operation *next; /* in the queue of completions */
+    unsigned holders;       /* the Lua side, the work */
+    bool completed;         /* task_complete was called */
+    bool interrupted;       /* its wait ends by an error, not by its results */
+    bool finished;          /* its class's free function was called */
 };
 
 /* Makes an operation of size bytes, zeroed, held by a userdata that is pushed. Throws where the task can't wait (no

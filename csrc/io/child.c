@@ -32,7 +32,7 @@ struct child {
     int pidfd;
     uv_poll_t poll;
     struct stream streams[3];
-    unsigned handles;           /* open on the loop: the memory stays until all are closed */
+    unsigned handles; /* open on the loop: the memory stays until all are closed */
     bool ended, closed;
     struct child_end end;
     void (*on_end)(void *context);
@@ -343,7 +343,8 @@ bool child_has(const struct child *child, enum child_stream stream) {
     return child->streams[stream].open;
 }
 
-void child_read(struct child *child, enum child_stream index, void (*got)(void *, const char *, ssize_t), void *context) {
+void child_read(struct child *child, enum child_stream index, void (*got)(void *, const char *, ssize_t),
+                void *context) {
     struct stream *stream = &child->streams[index];
     if (!stream->open) {
         got(context, NULL, 0);

@@ -21,20 +21,20 @@ struct child_descriptor {
 };
 
 struct child_options {
-    const char *program;            /* a path; nothing is searched */
-    char *const *arguments;         /* argv, with argv[0], ended by NULL */
-    char *const *environment;       /* "NAME=value", ended by NULL */
-    int directory;                  /* working directory, or -1 for the host's */
+    const char *program;      /* a path; nothing is searched */
+    char *const *arguments;   /* argv, with argv[0], ended by NULL */
+    char *const *environment; /* "NAME=value", ended by NULL */
+    int directory;            /* working directory, or -1 for the host's */
     enum child_connection streams[3];
     const struct child_descriptor *descriptors;
     size_t descriptor_count;
-    bool new_session;               /* setsid(2) */
+    bool new_session; /* setsid(2) */
 };
 
 /* How a child ended and what it and its waited-for descendants used. */
 struct child_end {
-    bool exited;       /* else by a signal */
-    int code;          /* exit code, or number of the signal */
+    bool exited; /* else by a signal */
+    int code;    /* exit code, or number of the signal */
     int64_t user_us;
     int64_t system_us;
     int64_t max_rss_bytes;
@@ -44,7 +44,7 @@ struct child_end {
 struct child_start {
     pid_t pid;
     int pidfd;
-    int pipes[3];      /* our ends, or -1 */
+    int pipes[3]; /* our ends, or -1 */
 };
 
 /* Starts the program; any thread. Returns 0 or a positive errno value; then nothing was started. */
@@ -70,8 +70,8 @@ int child_kill(struct child *child, int signal);
 
 /* Reads the next piece: got(context, data, length) with length 0 at the end, or a negative errno value and no data. The data
  * lives for the call only. One reader a stream at a time. */
-void child_read(struct child *child, enum child_stream stream, void (*got)(void *context, const char *data, ssize_t length),
-                void *context);
+void child_read(struct child *child, enum child_stream stream,
+                void (*got)(void *context, const char *data, ssize_t length), void *context);
 void child_read_stop(struct child *child, enum child_stream stream);
 bool child_reading(const struct child *child, enum child_stream stream);
 bool child_has(const struct child *child, enum child_stream stream);

@@ -55,7 +55,8 @@ static int open_beneath(int root, const char *path, uint64_t flags, mode_t mode,
 }
 
 /* Splits off the last segment into name, and opens what is before it. access: O_PATH, or O_RDONLY where it is synced. */
-static int open_parent(int root, const char *path, uint64_t access, bool create, int *parent, char name[MAXIMUM_NAME + 1]) {
+static int open_parent(int root, const char *path, uint64_t access, bool create, int *parent,
+                       char name[MAXIMUM_NAME + 1]) {
     char above[MAXIMUM_PATH + 1];
     int error = check_path(path);
     if (error)
@@ -311,8 +312,8 @@ int file_write(int root, const char *path, const char *data, size_t length, mode
             return error;
     }
     /* O_NONBLOCK: a FIFO without a reader answers ENXIO instead of waiting for one. */
-    uint64_t how = O_WRONLY | O_CREAT | O_NONBLOCK | (flags & FILE_EXCLUSIVE ? O_EXCL : 0) |
-                   (flags & FILE_APPEND ? O_APPEND : 0);
+    uint64_t how =
+        O_WRONLY | O_CREAT | O_NONBLOCK | (flags & FILE_EXCLUSIVE ? O_EXCL : 0) | (flags & FILE_APPEND ? O_APPEND : 0);
     error = open_beneath(root, path, how, mode, flags & FILE_FOLLOW, &fd);
     if (error)
         return error;

@@ -37,9 +37,9 @@ int file_open_below(int root, const char *path, bool create, mode_t mode, int *d
 int file_read(int root, const char *path, size_t limit, bool follow, struct buffer *content);
 
 enum file_write_flag {
-    FILE_EXCLUSIVE = 1,  /* EEXIST if it stands */
+    FILE_EXCLUSIVE = 1, /* EEXIST if it stands */
     FILE_APPEND = 2,
-    FILE_PARENTS = 4,    /* makes missing parents, mode 0755 */
+    FILE_PARENTS = 4, /* makes missing parents, mode 0755 */
     FILE_SYNC = 8,
     FILE_FOLLOW = 16,
 };

@@ -10,10 +10,10 @@
 
 enum {
     SPECIFICATION_DESCRIPTOR = 3,
-    ERROR_TEXT_BYTES = 2048,       /* of the sandbox's standard error */
-    CLOSE_PATIENCE_MS = 3000,      /* for the runner to say BYE and end */
-    END_PATIENCE_MS = 10000,       /* for the supervisor to take everything down after SIGTERM */
-    SANDBOX_ENVIRONMENT = 3,       /* its exit code when a wall can't be built */
+    ERROR_TEXT_BYTES = 2048,  /* of the sandbox's standard error */
+    CLOSE_PATIENCE_MS = 3000, /* for the runner to say BYE and end */
+    END_PATIENCE_MS = 10000,  /* for the supervisor to take everything down after SIGTERM */
+    SANDBOX_ENVIRONMENT = 3,  /* its exit code when a wall can't be built */
     WRITER_BYTES = 160 << 20,
 };
 
@@ -28,13 +28,13 @@ struct session {
     const char *accounting;
     struct buffer error_text;
     bool output_ended, errors_ended, process_ended;
-    session_done *done;             /* of the request under way */
+    session_done *done; /* of the request under way */
     void *context;
     uint32_t case_number;
     uint64_t output_limit;
     struct session_result result;
-    struct session_error error;     /* why it is broken */
-    struct timer *timer;            /* while closing */
+    struct session_error error; /* why it is broken */
+    struct timer *timer;        /* while closing */
     bool terminated;
 };
 
@@ -67,14 +67,20 @@ static bool write_specification(const struct session_options *options, struct bu
 int session_launch(const struct session_options *options, struct child_start *start) {
     struct buffer text = { 0 }, program = { 0 };
     int error = EINVAL;
-    if (write_specification(options, &text) && buffer_format(&program, "%s/submitter-sandbox%c", options->programs, 0)) {
+    if (write_specification(options, &text) &&
+        buffer_format(&program, "%s/submitter-sandbox%c", options->programs, 0)) {
         char *const arguments[] = { program.data, (char[]){ "--spec-fd" }, (char[]){ "3" }, NULL };
         char *const environment[] = { NULL };
         struct child_descriptor specification = { SPECIFICATION_DESCRIPTOR, text.data, text.length };
         struct child_options child = {
-            .program = program.data, .arguments = arguments, .environment = environment, .directory = -1,
+            .program = program.data,
+            .arguments = arguments,
+            .environment = environment,
+            .directory = -1,
             .streams = { CHILD_PIPE, CHILD_PIPE, CHILD_PIPE },
-            .descriptors = &specification, .descriptor_count = 1, .new_session = true,
+            .descriptors = &specification,
+            .descriptor_count = 1,
+            .new_session = true,
         };
         error = child_start(&child, start);
     }
@@ -125,8 +131,9 @@ static void fail_by_end(struct session *session) {
     if (end.exited && end.code == SANDBOX_ENVIRONMENT && length)
         snprintf(message, sizeof message, "%.*s", length, session->error_text.data);
     else
-        snprintf(message, sizeof message, "the sandbox ended unexpectedly (%s %d)%s%.*s", end.exited ? "exit code" : "signal",
-                 end.code, length ? ": " : "", length, length ? session->error_text.data : "");
+        snprintf(message, sizeof message, "the sandbox ended unexpectedly (%s %d)%s%.*s",
+                 end.exited ? "exit code" : "signal", end.code, length ? ": " : "", length,
+                 length ? session->error_text.data : "");
     fail(session, end.exited && end.code == SANDBOX_ENVIRONMENT ? "environment" : "sandbox", message);
 }
 
@@ -160,8 +167,9 @@ static void take_hello(struct session *session, const struct protocol_hello *hel
         return;
     }
     if (hello->version != PROTOCOL_VERSION) {
-        fail(session, "environment", "submitter-runner speaks another version of the protocol: install the one that "
-                                     "belongs to this host");
+        fail(session, "environment",
+             "submitter-runner speaks another version of the protocol: install the one that "
+             "belongs to this host");
         return;
     }
     session->accounting = accounting_name(hello->accounting);
@@ -205,9 +213,7 @@ static void take_failure(struct session *session, const struct protocol_failure 
 
 static void take_message(struct session *session, const struct protocol_message *message) {
     switch (message->type) {
-    case PROTOCOL_HELLO:
-        take_hello(session, &message->hello);
-        break;
+    case PROTOCOL_HELLO: take_hello(session, &message->hello); break;
     case PROTOCOL_READY:
         if (session->phase == PHASE_BUILD) {
             session->phase = PHASE_READY;
@@ -216,21 +222,14 @@ static void take_message(struct session *session, const struct protocol_message 
             fail(session, "protocol", "the runner said READY out of turn");
         }
         break;
-    case PROTOCOL_OUTPUT:
-        take_output(session, &message->output);
-        break;
-    case PROTOCOL_RESULT:
-        take_result(session, &message->result);
-        break;
-    case PROTOCOL_FAILURE:
-        take_failure(session, &message->failure);
-        break;
+    case PROTOCOL_OUTPUT: take_output(session, &message->output); break;
+    case PROTOCOL_RESULT: take_result(session, &message->result); break;
+    case PROTOCOL_FAILURE: take_failure(session, &message->failure); break;
     case PROTOCOL_BYE:
         if (session->phase != PHASE_CLOSING)
             fail(session, "protocol", "the runner said BYE unasked");
         break;
-    default:
-        fail(session, "protocol", "the runner sent a message that only the host may send");
+    default: fail(session, "protocol", "the runner sent a message that only the host may send");
     }
 }
 

@@ -17,11 +17,11 @@
 struct session;
 
 struct session_options {
-    const char *programs;           /* folder of submitter-sandbox and submitter-runner */
-    const char *cgroup_parent;      /* or NULL */
-    bool rlimit;                    /* accounting without cgroups */
-    struct protocol_limits limits;  /* the largest that a case will ask for */
-    const char *const *read_only;   /* more paths to show, ended by NULL; or NULL */
+    const char *programs;          /* folder of submitter-sandbox and submitter-runner */
+    const char *cgroup_parent;     /* or NULL */
+    bool rlimit;                   /* accounting without cgroups */
+    struct protocol_limits limits; /* the largest that a case will ask for */
+    const char *const *read_only;  /* more paths to show, ended by NULL; or NULL */
 };
 
 /* Why a session can't go on. code: "environment" (a wall can't be built), "protocol", "sandbox", or the runner's own word. */
@@ -33,7 +33,7 @@ struct session_error {
 /* What a case came to. */
 struct session_result {
     struct protocol_result result;
-    struct buffer output;           /* kept part of standard output and error */
+    struct buffer output; /* kept part of standard output and error */
     struct buffer errors;
 };
 

@@ -13,7 +13,8 @@ enum text_words_status { TEXT_WORDS_OK, TEXT_WORDS_QUOTE, TEXT_WORDS_NUL, TEXT_W
 
 /* Splits line into words: each is appended to words, followed by one NUL byte (a word can't hold one), and counted. When a
  * quote is not ended, *position is where it began; for a NUL, where it stands (from 0). */
-enum text_words_status text_words(const char *line, size_t length, struct buffer *words, size_t *count, size_t *position);
+enum text_words_status text_words(const char *line, size_t length, struct buffer *words, size_t *count,
+                                  size_t *position);
 
 /* Appends the bytes as valid UTF-8, each maximal invalid part as U+FFFD. Returns how many there were. */
 size_t text_repair(const char *bytes, size_t length, struct buffer *repaired);

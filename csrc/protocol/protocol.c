@@ -9,12 +9,12 @@ enum { READ_STEP = 64 * 1024 };
 /* ---- writing ---- */
 
 void protocol_writer_start(struct protocol_writer *writer, size_t limit) {
-    *writer = (struct protocol_writer){.limit = limit};
+    *writer = (struct protocol_writer){ .limit = limit };
 }
 
 void protocol_writer_end(struct protocol_writer *writer) {
     free(writer->data);
-    *writer = (struct protocol_writer){0};
+    *writer = (struct protocol_writer){ 0 };
 }
 
 void protocol_writer_sent(struct protocol_writer *writer, size_t count) {
@@ -122,11 +122,11 @@ bool protocol_write_hello(struct protocol_writer *writer, const struct protocol_
         return false;
     }
     const struct protocol_bytes *version = &hello->interpreter_version;
-    return frame_end(
-        writer, start,
-        version->length <= PROTOCOL_VERSION_BYTES && without_nul(version->data, version->length) &&
-            put_integer(writer, hello->version, 4) && put_integer(writer, hello->abilities, 4) &&
-            put_integer(writer, hello->accounting, 1) && put_string(writer, version->data, version->length));
+    return frame_end(writer, start,
+                     version->length <= PROTOCOL_VERSION_BYTES && without_nul(version->data, version->length) &&
+                         put_integer(writer, hello->version, 4) && put_integer(writer, hello->abilities, 4) &&
+                         put_integer(writer, hello->accounting, 1) &&
+                         put_string(writer, version->data, version->length));
 }
 
 bool protocol_write_ready(struct protocol_writer *writer) {
@@ -156,17 +156,16 @@ bool protocol_write_result(struct protocol_writer *writer, const struct protocol
     if (!frame_start(writer, PROTOCOL_RESULT, &start)) {
         return false;
     }
-    return frame_end(
-        writer, start,
-        put_integer(writer, result->case_number, 4) && put_integer(writer, result->ending, 1) &&
-            put_integer(writer, result->flags, 1) && put_integer(writer, result->exit_code, 4) &&
-            put_integer(writer, result->signal, 4) && put_integer(writer, result->cpu_us, 8) &&
-            put_integer(writer, result->wall_us, 8) && put_integer(writer, result->memory_bytes, 8) &&
-            put_integer(writer, result->stdout_bytes, 8) && put_integer(writer, result->stderr_bytes, 8));
+    return frame_end(writer, start,
+                     put_integer(writer, result->case_number, 4) && put_integer(writer, result->ending, 1) &&
+                         put_integer(writer, result->flags, 1) && put_integer(writer, result->exit_code, 4) &&
+                         put_integer(writer, result->signal, 4) && put_integer(writer, result->cpu_us, 8) &&
+                         put_integer(writer, result->wall_us, 8) && put_integer(writer, result->memory_bytes, 8) &&
+                         put_integer(writer, result->stdout_bytes, 8) && put_integer(writer, result->stderr_bytes, 8));
 }
 
-bool protocol_write_failure(struct protocol_writer *writer, bool fatal, uint32_t case_number,
-                            const char *code, const char *message) {
+bool protocol_write_failure(struct protocol_writer *writer, bool fatal, uint32_t case_number, const char *code,
+                            const char *message) {
     size_t start;
     if (!frame_start(writer, PROTOCOL_FAILURE, &start)) {
         return false;
@@ -183,8 +182,7 @@ bool protocol_write_bye(struct protocol_writer *writer) {
 
 bool protocol_write_build(struct protocol_writer *writer, const struct protocol_limits *limits) {
     size_t start;
-    return frame_start(writer, PROTOCOL_BUILD, &start) &&
-           frame_end(writer, start, put_limits(writer, limits));
+    return frame_start(writer, PROTOCOL_BUILD, &start) && frame_end(writer, start, put_limits(writer, limits));
 }
 
 bool protocol_write_file(struct protocol_writer *writer, const char *name, const void *bytes, size_t length) {
@@ -242,8 +240,8 @@ bool protocol_write_submission(struct protocol_writer *writer, const char *progr
     return frame_end(writer, start,
                      valid && put_string(writer, program, strlen(program)) &&
                          put_string(writer, interpreter, strlen(interpreter)) &&
-                         put_string(writer, directory, strlen(directory)) &&
-                         put_environment(writer, environment) && put_limits(writer, limits));
+                         put_string(writer, directory, strlen(directory)) && put_environment(writer, environment) &&
+                         put_limits(writer, limits));
 }
 
 static bool write_stdin(struct protocol_writer *writer, const uint8_t *input, size_t length) {
@@ -262,8 +260,7 @@ static bool write_stdin(struct protocol_writer *writer, const uint8_t *input, si
     return !writer->failed;
 }
 
-static bool put_arguments(struct protocol_writer *writer, const struct protocol_bytes *arguments,
-                          size_t count) {
+static bool put_arguments(struct protocol_writer *writer, const struct protocol_bytes *arguments, size_t count) {
     size_t bytes = 0;
     if (count > PROTOCOL_ARGUMENTS || !put_integer(writer, count, 4)) {
         return false;
@@ -278,9 +275,9 @@ static bool put_arguments(struct protocol_writer *writer, const struct protocol_
     return true;
 }
 
-bool protocol_write_case(struct protocol_writer *writer, uint32_t number,
-                         const struct protocol_limits *limits, const void *input, size_t input_length,
-                         const struct protocol_bytes *arguments, size_t argument_count) {
+bool protocol_write_case(struct protocol_writer *writer, uint32_t number, const struct protocol_limits *limits,
+                         const void *input, size_t input_length, const struct protocol_bytes *arguments,
+                         size_t argument_count) {
     size_t start;
     if (number == 0) {
         return writer_fail(writer);
@@ -290,8 +287,7 @@ bool protocol_write_case(struct protocol_writer *writer, uint32_t number,
     }
     return frame_end(writer, start,
                      put_integer(writer, number, 4) && put_limits(writer, limits) &&
-                         put_integer(writer, input_length, 8) &&
-                         put_arguments(writer, arguments, argument_count));
+                         put_integer(writer, input_length, 8) && put_arguments(writer, arguments, argument_count));
 }
 
 bool protocol_write_end(struct protocol_writer *writer) {
@@ -325,9 +321,9 @@ static uint64_t take_integer(struct payload *payload, size_t width) {
 static struct protocol_bytes take_bytes(struct payload *payload, size_t length) {
     if (payload->wrong || payload->left < length) {
         payload->wrong = true;
-        return (struct protocol_bytes){0};
+        return (struct protocol_bytes){ 0 };
     }
-    struct protocol_bytes bytes = {.data = payload->next, .length = length};
+    struct protocol_bytes bytes = { .data = payload->next, .length = length };
     payload->next += length;
     payload->left -= length;
     return bytes;
@@ -346,7 +342,7 @@ static struct protocol_bytes take_string(struct payload *payload, size_t most) {
 }
 
 static struct protocol_list take_list(struct payload *payload, size_t most, size_t most_bytes) {
-    struct protocol_list list = {.count = (uint32_t)take_integer(payload, 4)};
+    struct protocol_list list = { .count = (uint32_t)take_integer(payload, 4) };
     if (list.count > most) {
         payload->wrong = true;
     }
@@ -359,7 +355,7 @@ static struct protocol_list take_list(struct payload *payload, size_t most, size
         }
     }
     if (payload->wrong) {
-        return (struct protocol_list){0};
+        return (struct protocol_list){ 0 };
     }
     list.length = before - payload->left;
     return list;
@@ -410,12 +406,11 @@ static void take_result(struct payload *payload, struct protocol_result *result)
     result->memory_bytes = take_integer(payload, 8);
     result->stdout_bytes = take_integer(payload, 8);
     result->stderr_bytes = take_integer(payload, 8);
-    payload->wrong |= result->case_number == 0 ||
-                      !within(result->ending, PROTOCOL_ENDING_EXIT, PROTOCOL_ENDING_OUTPUT) ||
-                      result->flags > (PROTOCOL_STDOUT_TRUNCATED | PROTOCOL_STDERR_TRUNCATED) ||
-                      result->exit_code > 255 || result->signal > 64 || result->cpu_us > INT64_MAX ||
-                      result->wall_us > INT64_MAX || result->memory_bytes > INT64_MAX ||
-                      result->stdout_bytes > INT64_MAX || result->stderr_bytes > INT64_MAX;
+    payload->wrong |=
+        result->case_number == 0 || !within(result->ending, PROTOCOL_ENDING_EXIT, PROTOCOL_ENDING_OUTPUT) ||
+        result->flags > (PROTOCOL_STDOUT_TRUNCATED | PROTOCOL_STDERR_TRUNCATED) || result->exit_code > 255 ||
+        result->signal > 64 || result->cpu_us > INT64_MAX || result->wall_us > INT64_MAX ||
+        result->memory_bytes > INT64_MAX || result->stdout_bytes > INT64_MAX || result->stderr_bytes > INT64_MAX;
 }
 
 static void take_failure(struct payload *payload, struct protocol_failure *failure) {
@@ -515,7 +510,7 @@ static bool take_message(struct payload *payload, struct protocol_message *messa
 }
 
 void protocol_reader_start(struct protocol_reader *reader, enum protocol_side sender) {
-    *reader = (struct protocol_reader){.sender = sender};
+    *reader = (struct protocol_reader){ .sender = sender };
 }
 
 void protocol_reader_end(struct protocol_reader *reader) {
@@ -572,7 +567,7 @@ enum protocol_next protocol_reader_next(struct protocol_reader *reader, struct p
     if (reader->length < PROTOCOL_HEADER_BYTES) {
         return PROTOCOL_NEED_MORE;
     }
-    struct payload header = {.next = frame + 1, .left = 4};
+    struct payload header = { .next = frame + 1, .left = 4 };
     size_t length = (size_t)take_integer(&header, 4);
     if (length > (size_t)most) {
         return reader_break(reader, "a frame longer than its type can be");
@@ -580,8 +575,8 @@ enum protocol_next protocol_reader_next(struct protocol_reader *reader, struct p
     if (reader->length - PROTOCOL_HEADER_BYTES < length) {
         return PROTOCOL_NEED_MORE;
     }
-    struct protocol_message taken = {.type = (enum protocol_type)frame[0]};
-    struct payload payload = {.next = frame + PROTOCOL_HEADER_BYTES, .left = length};
+    struct protocol_message taken = { .type = (enum protocol_type)frame[0] };
+    struct payload payload = { .next = frame + PROTOCOL_HEADER_BYTES, .left = length };
     if (!take_message(&payload, &taken)) {
         return reader_break(reader, "a frame whose fields are out of bounds");
     }
@@ -597,7 +592,7 @@ bool protocol_list_next(struct protocol_list *list, struct protocol_bytes *item)
     if (list->count == 0) {
         return false;
     }
-    struct payload payload = {.next = list->data, .left = list->length};
+    struct payload payload = { .next = list->data, .left = list->length };
     size_t length = (size_t)take_integer(&payload, 4);
     struct protocol_bytes bytes = take_bytes(&payload, length);
     if (payload.wrong) {
@@ -612,10 +607,8 @@ bool protocol_list_next(struct protocol_list *list, struct protocol_bytes *item)
 
 bool protocol_limits_valid(const struct protocol_limits *limits) {
     return within(limits->memory_bytes, PROTOCOL_MEMORY_MIN_BYTES, PROTOCOL_MEMORY_MAX_BYTES) &&
-           within(limits->cpu_ms, 1, PROTOCOL_TIME_MAX_MS) &&
-           within(limits->wall_ms, 1, PROTOCOL_TIME_MAX_MS) &&
-           limits->output_bytes <= PROTOCOL_OUTPUT_MAX_BYTES &&
-           within(limits->processes, 1, PROTOCOL_PROCESSES_MAX) &&
+           within(limits->cpu_ms, 1, PROTOCOL_TIME_MAX_MS) && within(limits->wall_ms, 1, PROTOCOL_TIME_MAX_MS) &&
+           limits->output_bytes <= PROTOCOL_OUTPUT_MAX_BYTES && within(limits->processes, 1, PROTOCOL_PROCESSES_MAX) &&
            limits->file_bytes <= PROTOCOL_FILES_MAX_BYTES;
 }
 
@@ -627,8 +620,7 @@ bool protocol_limits_within(const struct protocol_limits *limits, const struct p
 
 bool protocol_name_valid(const void *name, size_t length) {
     const char *text = name;
-    if (length == 0 || length > PROTOCOL_NAME_BYTES || !without_nul(name, length) ||
-        memchr(name, '/', length)) {
+    if (length == 0 || length > PROTOCOL_NAME_BYTES || !without_nul(name, length) || memchr(name, '/', length)) {
         return false;
     }
     return !(text[0] == '.' && (length == 1 || (length == 2 && text[1] == '.')));

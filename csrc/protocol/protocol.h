@@ -228,8 +228,8 @@ bool protocol_write_output(struct protocol_writer *writer, uint32_t case_number,
                            const void *bytes, size_t length);
 bool protocol_write_result(struct protocol_writer *writer, const struct protocol_result *result);
 /* A code or message that is too long is cut, not refused: a failure must always come through. */
-bool protocol_write_failure(struct protocol_writer *writer, bool fatal, uint32_t case_number,
-                            const char *code, const char *message);
+bool protocol_write_failure(struct protocol_writer *writer, bool fatal, uint32_t case_number, const char *code,
+                            const char *message);
 bool protocol_write_bye(struct protocol_writer *writer);
 bool protocol_write_build(struct protocol_writer *writer, const struct protocol_limits *limits);
 /* As many FILE frames as the file needs. */
@@ -239,9 +239,9 @@ bool protocol_write_submission(struct protocol_writer *writer, const char *progr
                                const char *directory, const char *const *environment,
                                const struct protocol_limits *limits);
 /* The standard input in STDIN frames, then CASE. arguments: without argv[0]. */
-bool protocol_write_case(struct protocol_writer *writer, uint32_t number,
-                         const struct protocol_limits *limits, const void *input, size_t input_length,
-                         const struct protocol_bytes *arguments, size_t argument_count);
+bool protocol_write_case(struct protocol_writer *writer, uint32_t number, const struct protocol_limits *limits,
+                         const void *input, size_t input_length, const struct protocol_bytes *arguments,
+                         size_t argument_count);
 bool protocol_write_end(struct protocol_writer *writer);
 
 /* The receiving end: takes bytes as they come, gives messages as they are complete. */

@@ -102,14 +102,13 @@ static bool drain(struct run *run, struct stream *stream, size_t at_once, struct
 
 static bool open_streams(struct run *run, struct case_outcome *outcome, int ends[2], struct fault *fault) {
     const uint64_t most = run->limits->output_bytes;
-    struct case_output *const kept[2] = {&outcome->output, &outcome->errors};
+    struct case_output *const kept[2] = { &outcome->output, &outcome->errors };
     for (int i = 0; i < 2; i++) {
         int both[2];
         if (pipe2(both, O_CLOEXEC) < 0) {
             return fault_fatal(fault, "runner", "no pipe: %s", strerror(errno));
         }
-        run->streams[i] =
-            (struct stream){.descriptor = both[0], .most = most, .kept_most = most, .kept = kept[i]};
+        run->streams[i] = (struct stream){ .descriptor = both[0], .most = most, .kept_most = most, .kept = kept[i] };
         ends[i] = both[1];
         /* The pipe is ours; a program that opens /dev/stdout anew must be let in, to write. */
         if (fcntl(both[0], F_SETFL, O_NONBLOCK) < 0 || fchmod(both[1], 0622) < 0) {
@@ -186,7 +185,7 @@ static struct timespec until(const struct run *run) {
     uint64_t now = now_us(), deadline = run->started_us + run->limits->wall_ms * 1000;
     uint64_t next = run->look_us < deadline ? run->look_us : deadline;
     uint64_t wait = next > now ? next - now : 0;
-    return (struct timespec){.tv_sec = (time_t)(wait / 1000000), .tv_nsec = (long)(wait % 1000000) * 1000};
+    return (struct timespec){ .tv_sec = (time_t)(wait / 1000000), .tv_nsec = (long)(wait % 1000000) * 1000 };
 }
 
 /* Until the main process has ended or there is a reason to end it. */
@@ -195,14 +194,14 @@ static bool watch(struct run *run, struct fault *fault) {
     int alarm = leaf_alarm(&run->room->leaf, &alarm_events);
     while (!run->over && !run->reason) {
         struct pollfd places[] = {
-            {.fd = run->process.descriptor, .events = POLLIN},
-            {.fd = run->room->signals, .events = POLLIN},
-            {.fd = alarm, .events = alarm_events},
-            {.fd = run->streams[0].descriptor, .events = POLLIN},
-            {.fd = run->streams[1].descriptor, .events = POLLIN},
+            { .fd = run->process.descriptor, .events = POLLIN },
+            { .fd = run->room->signals, .events = POLLIN },
+            { .fd = alarm, .events = alarm_events },
+            { .fd = run->streams[0].descriptor, .events = POLLIN },
+            { .fd = run->streams[1].descriptor, .events = POLLIN },
             /* No events are asked for: the host may have sent more, but that it has gone is told in any case.
                */
-            {.fd = STDIN_FILENO, .events = 0},
+            { .fd = STDIN_FILENO, .events = 0 },
         };
         struct timespec wait = until(run);
         if (ppoll(places, sizeof places / sizeof *places, &wait, NULL) < 0 && errno != EINTR) {
@@ -243,8 +242,7 @@ static void end_main(struct run *run) {
         return;
     }
     syscall(SYS_pidfd_send_signal, run->process.descriptor, SIGKILL, NULL, 0);
-    while (waitid(P_PID, (id_t)run->process.process, &information, WEXITED | WNOWAIT | __WALL) < 0 &&
-           errno == EINTR) {
+    while (waitid(P_PID, (id_t)run->process.process, &information, WEXITED | WNOWAIT | __WALL) < 0 && errno == EINTR) {
     }
     if (wait4(run->process.process, &run->status, __WALL, &used) == run->process.process) {
         usage_add(&run->usage, &used);
@@ -316,8 +314,7 @@ static bool finish(struct run *run, struct protocol_result *result, struct fault
 }
 
 static bool clean(struct case_room *room, uint64_t file_bytes, struct fault *fault) {
-    return leaf_finish(&room->leaf, fault) && scrub_ipc(fault) &&
-           scrub_scratch(&room->scratch, file_bytes, fault);
+    return leaf_finish(&room->leaf, fault) && scrub_ipc(fault) && scrub_scratch(&room->scratch, file_bytes, fault);
 }
 
 static void close_one(int *descriptor) {
@@ -330,12 +327,11 @@ static void close_one(int *descriptor) {
 static bool start(struct run *run, const struct protocol_case *test, struct launch_block block, int input,
                   struct case_outcome *outcome, struct fault *fault) {
     struct case_room *room = run->room;
-    int ends[2] = {-1, -1};
+    int ends[2] = { -1, -1 };
     bool done = (launch_alive(&room->launcher) || launch_start(&room->launcher, room->walls, fault)) &&
                 scrub_scratch(&room->scratch, test->limits.file_bytes, fault) &&
                 leaf_begin(&room->leaf, &test->limits, fault) &&
-                scrub_numbers(room->walls, room->launcher.process, fault) &&
-                open_streams(run, outcome, ends, fault);
+                scrub_numbers(room->walls, room->launcher.process, fault) && open_streams(run, outcome, ends, fault);
     if (done) {
         struct launch launch = {
             .block = block,
@@ -371,9 +367,8 @@ static bool stillborn(struct run *run, struct protocol_result *result, struct fa
 }
 
 /* Watches the case to its end. Whatever goes wrong meanwhile, it is ended and measured. */
-static bool follow(struct run *run, const char *interpreter, struct protocol_result *result,
-                   struct fault *fault) {
-    struct fault watching = {0}, executing = {0};
+static bool follow(struct run *run, const char *interpreter, struct protocol_result *result, struct fault *fault) {
+    struct fault watching = { 0 }, executing = { 0 };
     bool watched = watch(run, &watching);
     bool done = finish(run, result, fault);
     bool executed = launch_executed(&run->process, interpreter, &executing);
@@ -386,16 +381,15 @@ static bool follow(struct run *run, const char *interpreter, struct protocol_res
 
 bool case_run(struct case_room *room, const struct protocol_case *test, struct launch_block block,
               const char *interpreter, int input, struct case_outcome *outcome, struct fault *fault) {
-    struct run run = {.room = room,
-                      .limits = &test->limits,
-                      .process = {.process = -1, .descriptor = -1, .status = -1},
-                      .streams = {{.descriptor = -1}, {.descriptor = -1}}};
-    struct fault cleaning = {0};
-    *outcome = (struct case_outcome){.result = {.case_number = test->number}};
+    struct run run = { .room = room,
+                       .limits = &test->limits,
+                       .process = { .process = -1, .descriptor = -1, .status = -1 },
+                       .streams = { { .descriptor = -1 }, { .descriptor = -1 } } };
+    struct fault cleaning = { 0 };
+    *outcome = (struct case_outcome){ .result = { .case_number = test->number } };
     bool done = start(&run, test, block, input, outcome, fault);
     close_one(&block.descriptor);
-    done =
-        done ? follow(&run, interpreter, &outcome->result, fault) : stillborn(&run, &outcome->result, fault);
+    done = done ? follow(&run, interpreter, &outcome->result, fault) : stillborn(&run, &outcome->result, fault);
     if ((done || !fault->fatal) && !clean(room, test->limits.file_bytes, &cleaning)) {
         *fault = cleaning;
         done = false;
@@ -412,7 +406,7 @@ bool case_run(struct case_room *room, const struct protocol_case *test, struct l
 void case_outcome_end(struct case_outcome *outcome) {
     free(outcome->output.bytes);
     free(outcome->errors.bytes);
-    outcome->output = outcome->errors = (struct case_output){0};
+    outcome->output = outcome->errors = (struct case_output){ 0 };
 }
 
 bool case_prepare(struct case_room *room, const struct walls *walls, const struct protocol_limits *most,
@@ -420,7 +414,7 @@ bool case_prepare(struct case_room *room, const struct walls *walls, const struc
     sigset_t child;
     sigemptyset(&child);
     sigaddset(&child, SIGCHLD);
-    *room = (struct case_room){.walls = walls, .scratch = {.file_bytes = UINT64_MAX}};
+    *room = (struct case_room){ .walls = walls, .scratch = { .file_bytes = UINT64_MAX } };
     room->processors = usage_processors();
     leaf_open(&room->leaf, walls);
     if (sigprocmask(SIG_BLOCK, &child, NULL) < 0) {

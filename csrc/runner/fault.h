@@ -11,9 +11,7 @@ struct fault {
 };
 
 /* Fills it in, fatal or for this case only; returns false, so that a function can end with it. */
-bool fault_fatal(struct fault *fault, const char *code, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-bool fault_case(struct fault *fault, const char *code, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+bool fault_fatal(struct fault *fault, const char *code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+bool fault_case(struct fault *fault, const char *code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 #endif

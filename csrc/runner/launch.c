@@ -61,7 +61,7 @@ enum { CHANNEL = 3, PROCESSES = 4, FIRST_FREE = 5 };
 /* ---- the case's process ---- */
 
 static _Noreturn void give_up(int status, int stage) {
-    struct failure failure = {.stage = stage, .reason = errno};
+    struct failure failure = { .stage = stage, .reason = errno };
     ssize_t written = write(status, &failure, sizeof failure);
     (void)written;
     _exit(127);
@@ -93,9 +93,8 @@ static bool bound_student(const struct order *order) {
     rlim_t cpu_s = (rlim_t)(order->cpu_ms + 999) / 1000 + 1;
     rlim_t memory = order->memory_bytes;
     return bound(RLIMIT_CPU, cpu_s, cpu_s + 1) && bound(RLIMIT_FSIZE, order->file_bytes, order->file_bytes) &&
-           bound(RLIMIT_NPROC, order->processes, order->processes) &&
-           bound(RLIMIT_STACK, 8 * mega, 64 * mega) && bound(RLIMIT_CORE, 1, 1) &&
-           bound(RLIMIT_NOFILE, 256, 256) && bound(RLIMIT_MSGQUEUE, 0, 0) &&
+           bound(RLIMIT_NPROC, order->processes, order->processes) && bound(RLIMIT_STACK, 8 * mega, 64 * mega) &&
+           bound(RLIMIT_CORE, 1, 1) && bound(RLIMIT_NOFILE, 256, 256) && bound(RLIMIT_MSGQUEUE, 0, 0) &&
            (!memory ||
             (bound(RLIMIT_DATA, memory, memory) && bound(RLIMIT_AS, memory + 64 * mega, memory + 64 * mega)));
 }
@@ -107,7 +106,7 @@ static bool become_student(void) {
 }
 
 static bool put_filter_on(void) {
-    struct sock_fprog program = {.len = filter_length, .filter = filter};
+    struct sock_fprog program = { .len = filter_length, .filter = filter };
     return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
            syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0;
 }
@@ -136,9 +135,8 @@ static const char *split(const char *next, const char **strings, uint32_t count)
 static _Noreturn void become_case(const struct order *order, const int places[PLACES]) {
     int status = places[PLACE_STATUS];
     /* The places that were received are all above 2, which the launcher keeps occupied. */
-    if (dup2(places[PLACE_INPUT], 0) < 0 || dup2(places[PLACE_OUTPUT], 1) < 0 ||
-        dup2(places[PLACE_ERRORS], 2) < 0 || close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) < 0 || setsid() < 0 ||
-        !volunteer(PROCESSES)) {
+    if (dup2(places[PLACE_INPUT], 0) < 0 || dup2(places[PLACE_OUTPUT], 1) < 0 || dup2(places[PLACE_ERRORS], 2) < 0 ||
+        close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) < 0 || setsid() < 0 || !volunteer(PROCESSES)) {
         give_up(status, STAGE_DESCRIPTORS);
     }
     const char *block = mmap(NULL, order->block_bytes, PROT_READ, MAP_PRIVATE, places[PLACE_BLOCK], 0);
@@ -176,11 +174,10 @@ static bool receive(int channel, struct order *order, int places[PLACES]) {
         char bytes[CMSG_SPACE(PLACES * sizeof(int))];
         struct cmsghdr align;
     } control;
-    struct iovec piece = {.iov_base = order, .iov_len = sizeof *order};
-    struct msghdr message = {.msg_iov = &piece,
-                             .msg_iovlen = 1,
-                             .msg_control = control.bytes,
-                             .msg_controllen = sizeof control.bytes};
+    struct iovec piece = { .iov_base = order, .iov_len = sizeof *order };
+    struct msghdr message = {
+        .msg_iov = &piece, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes
+    };
     ssize_t length;
     do {
         length = recvmsg(channel, &message, MSG_CMSG_CLOEXEC);
@@ -199,7 +196,7 @@ static bool receive(int channel, struct order *order, int places[PLACES]) {
 }
 
 static void enter_group(const struct walls *walls) {
-    const int files[] = {walls->memory_enter, walls->pids_enter, walls->cpu_enter};
+    const int files[] = { walls->memory_enter, walls->pids_enter, walls->cpu_enter };
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         if (files[i] >= 0 && write(files[i], "0", 1) < 0) {
             _exit(1);
@@ -230,7 +227,7 @@ static void keep_two_only(int channel, int processes) {
 static _Noreturn void be_launcher(int channel, const struct walls *walls) {
     struct order order;
     int places[PLACES];
-    struct answer ready = {0};
+    struct answer ready = { 0 };
     prctl(PR_SET_DUMPABLE, 0);
     prctl(PR_SET_NAME, "launcher");
     enter_group(walls);
@@ -240,7 +237,7 @@ static _Noreturn void be_launcher(int channel, const struct walls *walls) {
         _exit(1);
     }
     while (receive(CHANNEL, &order, places)) {
-        struct clone_args arguments = {.flags = CLONE_PARENT};
+        struct clone_args arguments = { .flags = CLONE_PARENT };
         if (order.into_group) {
             arguments.flags |= CLONE_INTO_CGROUP;
             arguments.cgroup = (uint64_t)places[PLACE_GROUP];
@@ -249,7 +246,7 @@ static _Noreturn void be_launcher(int channel, const struct walls *walls) {
         if (process == 0) {
             become_case(&order, places);
         }
-        struct answer answer = {.process = (pid_t)process, .reason = process < 0 ? errno : 0};
+        struct answer answer = { .process = (pid_t)process, .reason = process < 0 ? errno : 0 };
         close_range(FIRST_FREE, ~0U, 0);
         if (send(CHANNEL, &answer, sizeof answer, MSG_NOSIGNAL) < 0) {
             break;
@@ -284,7 +281,7 @@ bool launch_start(struct launcher *launcher, const struct walls *walls, struct f
     }
     /* Without an exit signal it is no child that a plain wait sees: waiting for all children means all but
        this one. */
-    struct clone_args arguments = {0};
+    struct clone_args arguments = { 0 };
     long process = syscall(SYS_clone3, &arguments, sizeof arguments);
     if (process == 0) {
         close(ends[0]);
@@ -331,10 +328,9 @@ static bool write_all(int descriptor, const char *bytes, size_t length) {
     return true;
 }
 
-bool launch_pack(struct launch_block *block, const char *interpreter, const char *directory,
-                 const char *program, struct protocol_list arguments, struct protocol_list environment,
-                 struct fault *fault) {
-    const char *const fixed[] = {interpreter, directory, interpreter, program};
+bool launch_pack(struct launch_block *block, const char *interpreter, const char *directory, const char *program,
+                 struct protocol_list arguments, struct protocol_list environment, struct fault *fault) {
+    const char *const fixed[] = { interpreter, directory, interpreter, program };
     size_t size = arguments.bytes + arguments.count + environment.bytes + environment.count;
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) {
         size += strlen(fixed[i]) + 1;
@@ -354,16 +350,15 @@ bool launch_pack(struct launch_block *block, const char *interpreter, const char
             close(descriptor);
         }
     } else {
-        *block = (struct launch_block){.descriptor = descriptor,
-                                       .argument_count = arguments.count + 2,
-                                       .environment_count = environment.count};
+        *block = (struct launch_block){ .descriptor = descriptor,
+                                        .argument_count = arguments.count + 2,
+                                        .environment_count = environment.count };
     }
     free(text);
     return done;
 }
 
-static bool order_case(struct launcher *launcher, const struct launch *launch, int status,
-                       struct fault *fault) {
+static bool order_case(struct launcher *launcher, const struct launch *launch, int status, struct fault *fault) {
     struct stat block;
     if (fstat(launch->block.descriptor, &block) < 0) {
         return fault_fatal(fault, "launcher", "the case's arguments are lost: %s", strerror(errno));
@@ -378,18 +373,18 @@ static bool order_case(struct launcher *launcher, const struct launch *launch, i
         .environment_count = launch->block.environment_count,
         .into_group = launch->group >= 0,
     };
-    const int places[PLACES] = {launch->block.descriptor, launch->input, launch->output,
-                                launch->errors,           status,        launch->group};
+    const int places[PLACES] = { launch->block.descriptor, launch->input, launch->output,
+                                 launch->errors,           status,        launch->group };
     size_t count = launch->group >= 0 ? PLACES : PLACES - 1;
     union {
         char bytes[CMSG_SPACE(PLACES * sizeof(int))];
         struct cmsghdr align;
-    } control = {{0}};
-    struct iovec piece = {.iov_base = &order, .iov_len = sizeof order};
-    struct msghdr message = {.msg_iov = &piece,
-                             .msg_iovlen = 1,
-                             .msg_control = control.bytes,
-                             .msg_controllen = CMSG_SPACE(count * sizeof(int))};
+    } control = { { 0 } };
+    struct iovec piece = { .iov_base = &order, .iov_len = sizeof order };
+    struct msghdr message = { .msg_iov = &piece,
+                              .msg_iovlen = 1,
+                              .msg_control = control.bytes,
+                              .msg_controllen = CMSG_SPACE(count * sizeof(int)) };
     struct cmsghdr *header = CMSG_FIRSTHDR(&message);
     header->cmsg_level = SOL_SOCKET;
     header->cmsg_type = SCM_RIGHTS;
@@ -416,27 +411,21 @@ bool launch_case(struct launcher *launcher, const struct launch *launch, struct 
     }
     if (answer.process < 0) {
         close(status[0]);
-        return fault_fatal(fault, "launcher", "the case's process can't be made: %s",
-                           strerror(answer.reason));
+        return fault_fatal(fault, "launcher", "the case's process can't be made: %s", strerror(answer.reason));
     }
     int descriptor = (int)syscall(SYS_pidfd_open, answer.process, 0);
     if (descriptor < 0) {
         close(status[0]);
         return fault_fatal(fault, "launcher", "the case's process can't be watched: %s", strerror(errno));
     }
-    *process =
-        (struct launch_process){.process = answer.process, .descriptor = descriptor, .status = status[0]};
+    *process = (struct launch_process){ .process = answer.process, .descriptor = descriptor, .status = status[0] };
     return true;
 }
 
 bool launch_executed(struct launch_process *process, const char *interpreter, struct fault *fault) {
     static const char *const stages[] = {
-        [STAGE_DESCRIPTORS] = "its descriptors",
-        [STAGE_BLOCK] = "its arguments",
-        [STAGE_DIRECTORY] = "its directory",
-        [STAGE_LIMITS] = "its limits",
-        [STAGE_USER] = "its user",
-        [STAGE_FILTER] = "its system calls",
+        [STAGE_DESCRIPTORS] = "its descriptors", [STAGE_BLOCK] = "its arguments", [STAGE_DIRECTORY] = "its directory",
+        [STAGE_LIMITS] = "its limits",           [STAGE_USER] = "its user",       [STAGE_FILTER] = "its system calls",
     };
     struct failure failure;
     ssize_t length = read(process->status, &failure, sizeof failure);
@@ -445,22 +434,19 @@ bool launch_executed(struct launch_process *process, const char *interpreter, st
     if (length == 0) {
         return true;
     }
-    if (length != (ssize_t)sizeof failure || failure.stage < STAGE_DESCRIPTORS ||
-        failure.stage > STAGE_EXECUTE) {
+    if (length != (ssize_t)sizeof failure || failure.stage < STAGE_DESCRIPTORS || failure.stage > STAGE_EXECUTE) {
         return fault_fatal(fault, "launcher", "the case's process ended without a word");
     }
     const char *reason = strerror(failure.reason);
     if (failure.stage != STAGE_EXECUTE) {
-        return fault_fatal(fault, "launcher", "the case's process can't be set up, %s: %s",
-                           stages[failure.stage], reason);
+        return fault_fatal(fault, "launcher", "the case's process can't be set up, %s: %s", stages[failure.stage],
+                           reason);
     }
     if (failure.reason == E2BIG) {
-        return fault_case(
-            fault, "arguments",
-            "the arguments are too long for the system (E2BIG): a single one may have "
-            "131,071 bytes, all together a little under 2 MiB; give them on standard input instead");
+        return fault_case(fault, "arguments",
+                          "the arguments are too long for the system (E2BIG): a single one may have "
+                          "131,071 bytes, all together a little under 2 MiB; give them on standard input instead");
     }
-    return fault_case(fault, "interpreter",
-                      "%s can't be executed inside: %s; show its folder read-only to the sandbox",
+    return fault_case(fault, "interpreter", "%s can't be executed inside: %s; show its folder read-only to the sandbox",
                       interpreter, reason);
 }

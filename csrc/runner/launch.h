@@ -49,9 +49,8 @@ bool launch_start(struct launcher *launcher, const struct walls *walls, struct f
 /* Does it still run? When memory is short enough the kernel may take it for want of another victim. */
 bool launch_alive(const struct launcher *launcher);
 /* Packs what is to be executed. argv is the interpreter, the program, and the case's arguments. */
-bool launch_pack(struct launch_block *block, const char *interpreter, const char *directory,
-                 const char *program, struct protocol_list arguments, struct protocol_list environment,
-                 struct fault *fault);
+bool launch_pack(struct launch_block *block, const char *interpreter, const char *directory, const char *program,
+                 struct protocol_list arguments, struct protocol_list environment, struct fault *fault);
 /* Has the case's process started. */
 bool launch_case(struct launcher *launcher, const struct launch *launch, struct launch_process *process,
                  struct fault *fault);

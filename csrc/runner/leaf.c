@@ -99,7 +99,7 @@ static bool v1_limit_memory(struct leaf *leaf, uint64_t bytes) {
         if (errno != EBUSY && errno != EINVAL) {
             return false;
         }
-        struct timespec pause = {.tv_nsec = 5000000};
+        struct timespec pause = { .tv_nsec = 5000000 };
         nanosleep(&pause, NULL);
     }
     return false;
@@ -121,7 +121,7 @@ static bool v1_look_at_base(struct leaf *leaf) {
         if (leaf->base_bytes - leaf->idle_bytes <= SETTLED_BYTES || waited == SETTLE_MS) {
             return true;
         }
-        struct timespec pause = {.tv_nsec = 1000000};
+        struct timespec pause = { .tv_nsec = 1000000 };
         nanosleep(&pause, NULL);
     }
 }
@@ -141,8 +141,7 @@ static bool v1_begin(struct leaf *leaf, const struct protocol_limits *limits, st
     /* The student gets what was promised, on top of what is ours. */
     uint64_t limit = (limits->memory_bytes + leaf->base_bytes + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
     if (!v1_limit_memory(leaf, limit)) {
-        return fault_fatal(fault, "cgroup", "the memory limit can't be set to %" PRIu64 ": %s", limit,
-                           strerror(errno));
+        return fault_fatal(fault, "cgroup", "the memory limit can't be set to %" PRIu64 ": %s", limit, strerror(errno));
     }
     if (leaf->pids_limit != limits->processes + 1) {
         if (!write_number(walls->pids_limit, limits->processes + 1)) {
@@ -198,8 +197,7 @@ static bool v2_begin(struct leaf *leaf, const struct protocol_limits *limits, st
     }
     leaf->directory = openat(group, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (leaf->directory < 0 || !v2_write(leaf->directory, "memory.max", memory) ||
-        !v2_write(leaf->directory, "memory.oom.group", "1") ||
-        !v2_write(leaf->directory, "pids.max", processes)) {
+        !v2_write(leaf->directory, "memory.oom.group", "1") || !v2_write(leaf->directory, "pids.max", processes)) {
         return fault_fatal(fault, "cgroup", "the case's limits can't be set: %s", strerror(errno));
     }
     /* Absent where the kernel has no swap accounting: then there is none to limit. */
@@ -256,7 +254,7 @@ static bool v2_finish(struct leaf *leaf, struct fault *fault) {
         if (errno != EBUSY) {
             break;
         }
-        struct timespec pause = {.tv_nsec = attempt < 20 ? 100000 : 5000000};
+        struct timespec pause = { .tv_nsec = attempt < 20 ? 100000 : 5000000 };
         nanosleep(&pause, NULL);
     }
     return fault_fatal(fault, "cgroup", "the case's group can't be removed: %s", strerror(errno));
@@ -265,12 +263,9 @@ static bool v2_finish(struct leaf *leaf, struct fault *fault) {
 /* ---- either ---- */
 
 void leaf_open(struct leaf *leaf, const struct walls *walls) {
-    *leaf = (struct leaf){.walls = walls,
-                          .memory_limit = UINT64_MAX,
-                          .idle_bytes = UINT64_MAX,
-                          .directory = -1,
-                          .cpu = -1,
-                          .events = -1};
+    *leaf = (struct leaf){
+        .walls = walls, .memory_limit = UINT64_MAX, .idle_bytes = UINT64_MAX, .directory = -1, .cpu = -1, .events = -1
+    };
 }
 
 bool leaf_begin(struct leaf *leaf, const struct protocol_limits *limits, struct fault *fault) {
@@ -317,10 +312,8 @@ bool leaf_cpu_us(const struct leaf *leaf, uint64_t *cpu_us) {
 bool leaf_exhausted(const struct leaf *leaf) {
     uint64_t kills = 0;
     switch (leaf->walls->accounting) {
-    case WALLS_CGROUP_V1:
-        return read_word(leaf->walls->memory_events, "oom_kill", &kills) && kills > leaf->base_kills;
-    case WALLS_CGROUP_V2:
-        return leaf->events >= 0 && read_word(leaf->events, "oom_kill", &kills) && kills > 0;
+    case WALLS_CGROUP_V1: return read_word(leaf->walls->memory_events, "oom_kill", &kills) && kills > leaf->base_kills;
+    case WALLS_CGROUP_V2: return leaf->events >= 0 && read_word(leaf->events, "oom_kill", &kills) && kills > 0;
     case WALLS_RLIMIT: break;
     }
     return false;

@@ -109,8 +109,7 @@ static void send_hello(struct protocol_writer *writer, const struct walls *walls
     struct protocol_hello hello = {
         .version = PROTOCOL_VERSION,
         .abilities = PROTOCOL_ABILITY_EXEC,
-        .accounting =
-            walls->accounting == WALLS_RLIMIT ? PROTOCOL_ACCOUNTING_RLIMIT : PROTOCOL_ACCOUNTING_CGROUP,
+        .accounting = walls->accounting == WALLS_RLIMIT ? PROTOCOL_ACCOUNTING_RLIMIT : PROTOCOL_ACCOUNTING_CGROUP,
     };
     protocol_write_hello(writer, &hello);
     writer_check(writer);
@@ -165,14 +164,13 @@ static bool open_input(struct runner *runner, int *descriptor, struct fault *fau
 
 /* ---- the host's messages ---- */
 
-static bool on_build(struct runner *runner, const struct protocol_limits *most,
-                     struct protocol_writer *writer, struct fault *fault) {
+static bool on_build(struct runner *runner, const struct protocol_limits *most, struct protocol_writer *writer,
+                     struct fault *fault) {
     if (runner->phase != PHASE_BUILD) {
         return fault_fatal(fault, "protocol", "BUILD comes first, and once");
     }
     runner->most = *most;
-    if (!case_prepare(&runner->room, &runner->walls, most, fault) ||
-        !submission_open(&runner->submission, fault)) {
+    if (!case_prepare(&runner->room, &runner->walls, most, fault) || !submission_open(&runner->submission, fault)) {
         return false;
     }
     runner->phase = PHASE_SUBMISSION;
@@ -182,8 +180,7 @@ static bool on_build(struct runner *runner, const struct protocol_limits *most,
     return true;
 }
 
-static bool on_submission(struct runner *runner, const struct protocol_submission *message,
-                          struct fault *fault) {
+static bool on_submission(struct runner *runner, const struct protocol_submission *message, struct fault *fault) {
     if (runner->phase != PHASE_SUBMISSION) {
         return fault_fatal(fault, "protocol", "SUBMISSION comes after BUILD, and once");
     }
@@ -237,8 +234,8 @@ static bool on_case(struct runner *runner, const struct protocol_case *test, str
     return done;
 }
 
-static bool on_message(struct runner *runner, const struct protocol_message *message,
-                       struct protocol_writer *writer, struct fault *fault) {
+static bool on_message(struct runner *runner, const struct protocol_message *message, struct protocol_writer *writer,
+                       struct fault *fault) {
     switch (message->type) {
     case PROTOCOL_BUILD: return on_build(runner, &message->build, writer, fault);
     case PROTOCOL_FILE:
@@ -262,12 +259,11 @@ static bool on_message(struct runner *runner, const struct protocol_message *mes
     }
 }
 
-static void answer_all(struct runner *runner, struct protocol_reader *reader,
-                       struct protocol_writer *writer) {
+static void answer_all(struct runner *runner, struct protocol_reader *reader, struct protocol_writer *writer) {
     struct protocol_message message;
     enum protocol_next next;
     while ((next = protocol_reader_next(reader, &message)) == PROTOCOL_MESSAGE) {
-        struct fault fault = {0};
+        struct fault fault = { 0 };
         if (!on_message(runner, &message, writer, &fault)) {
             send_fault(writer, &fault, message.type == PROTOCOL_CASE ? message.test.number : 0);
         }
@@ -301,9 +297,9 @@ static _Noreturn void serve(struct runner *runner, struct protocol_writer *write
 }
 
 int main(void) {
-    static struct runner runner = {.input = -1};
+    static struct runner runner = { .input = -1 };
     struct protocol_writer writer;
-    struct fault fault = {0};
+    struct fault fault = { 0 };
     signal(SIGPIPE, SIG_IGN);
     protocol_writer_start(&writer, 4 * PROTOCOL_OUTPUT_CHUNK);
     /* Nobody of another user looks into this process, whatever it executed as. */

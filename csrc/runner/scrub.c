@@ -3,6 +3,7 @@
 #include "launch.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <linux/sched.h>
 #include <signal.h>
@@ -31,7 +32,7 @@
  * user no student can stop it first.
  */
 static bool kill_students(void) {
-    struct clone_args arguments = {0};
+    struct clone_args arguments = { 0 };
     int status = 1;
     long process = syscall(SYS_clone3, &arguments, sizeof arguments);
     if (process == 0) {
@@ -69,13 +70,12 @@ static bool reap(struct usage *usage, int options) {
 /* Large memories take time to be torn down; ten seconds is not one of these. */
 static bool end_all(struct usage *usage, bool (*kill_them)(void), int options, struct fault *fault) {
     sigset_t child;
-    struct timespec pause = {.tv_nsec = 2000000};
+    struct timespec pause = { .tv_nsec = 2000000 };
     sigemptyset(&child);
     sigaddset(&child, SIGCHLD);
     for (int attempt = 0; attempt < 5000; attempt++) {
         if (attempt % 50 == 0 && !kill_them()) {
-            return fault_fatal(fault, "scrub", "the last case's processes can't be signalled: %s",
-                               strerror(errno));
+            return fault_fatal(fault, "scrub", "the last case's processes can't be signalled: %s", strerror(errno));
         }
         if (reap(usage, options)) {
             return true;
@@ -111,18 +111,17 @@ union semaphore_argument {
 };
 
 bool scrub_ipc(struct fault *fault) {
-    struct shm_info shared = {0};
-    struct seminfo semaphores = {0};
-    struct msginfo queues = {0};
-    union semaphore_argument argument = {.pointer = &semaphores};
+    struct shm_info shared = { 0 };
+    struct seminfo semaphores = { 0 };
+    struct msginfo queues = { 0 };
+    union semaphore_argument argument = { .pointer = &semaphores };
     int last_shared = shmctl(0, SHM_INFO, (struct shmid_ds *)(void *)&shared);
     int last_semaphore = semctl(0, 0, SEM_INFO, argument);
     int last_queue = msgctl(0, MSG_INFO, (struct msqid_ds *)(void *)&queues);
     if (last_shared < 0 || last_semaphore < 0 || last_queue < 0) {
         /* A kernel built without them has none to remove. */
-        return errno == ENOSYS
-                   ? true
-                   : fault_fatal(fault, "scrub", "System V objects can't be listed: %s", strerror(errno));
+        return errno == ENOSYS ? true
+                               : fault_fatal(fault, "scrub", "System V objects can't be listed: %s", strerror(errno));
     }
     for (int index = 0; shared.used_ids > 0 && index <= last_shared; index++) {
         struct shmid_ds about;
@@ -153,8 +152,25 @@ bool scrub_ipc(struct fault *fault) {
 
 static const char scratch_place[] = "/scratch";
 
+/* The number that the next file gets, which each look uses up. Files without a name (O_TMPFILE) move no folder's
+   time and leave nothing, but a later case could read from its files' numbers how many there were. */
+static bool next_file(uint64_t *number) {
+    struct stat status;
+    int descriptor = open(scratch_place, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+    if (descriptor < 0) {
+        return false;
+    }
+    bool done = fstat(descriptor, &status) == 0;
+    close(descriptor);
+    *number = (uint64_t)status.st_ino;
+    return done;
+}
+
 static bool look(struct scrub_scratch *now) {
     struct statfs whole;
+    if (!next_file(&now->next_file)) {
+        return false;
+    }
     if (statfs(scratch_place, &whole) < 0 || stat("/tmp", &now->tmp) < 0 || stat("/dev/shm", &now->shm) < 0) {
         return false;
     }
@@ -174,9 +190,13 @@ static bool same_directory(const struct stat *one, const struct stat *other) {
            same_time(&one->st_mtim, &other->st_mtim) && same_time(&one->st_ctim, &other->st_ctim);
 }
 
-static bool untouched(const struct scrub_scratch *before) {
+static bool untouched(struct scrub_scratch *before) {
     struct scrub_scratch now;
-    return look(&now) && now.free_files == before->free_files && now.free_blocks == before->free_blocks &&
+    if (!look(&now) || now.next_file != before->next_file + 1) {
+        return false;
+    }
+    before->next_file = now.next_file;
+    return now.free_files == before->free_files && now.free_blocks == before->free_blocks &&
            same_directory(&now.tmp, &before->tmp) && same_directory(&now.shm, &before->shm);
 }
 
@@ -193,9 +213,8 @@ static bool renew(uint64_t file_bytes) {
     return umount2("/dev/shm", MNT_DETACH) == 0 && umount2("/tmp", MNT_DETACH) == 0 &&
            umount2(scratch_place, MNT_DETACH) == 0 &&
            mount("submitter", scratch_place, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOATIME, options) == 0 &&
-           mkdir("/scratch/tmp", 0755) == 0 && mkdir("/scratch/shm", 0755) == 0 &&
-           chmod("/scratch/tmp", 01777) == 0 && chmod("/scratch/shm", 01777) == 0 &&
-           mount("/scratch/tmp", "/tmp", NULL, MS_BIND, NULL) == 0 &&
+           mkdir("/scratch/tmp", 0755) == 0 && mkdir("/scratch/shm", 0755) == 0 && chmod("/scratch/tmp", 01777) == 0 &&
+           chmod("/scratch/shm", 01777) == 0 && mount("/scratch/tmp", "/tmp", NULL, MS_BIND, NULL) == 0 &&
            mount("/scratch/shm", "/dev/shm", NULL, MS_BIND, NULL) == 0;
 }
 

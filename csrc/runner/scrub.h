@@ -11,7 +11,7 @@
 /* The writable places as they were made, to see whether anything was touched since. */
 struct scrub_scratch {
     uint64_t file_bytes; /* what they may hold together; UINT64_MAX before the first were made */
-    uint64_t free_files, free_blocks;
+    uint64_t next_file, free_files, free_blocks;
     struct stat tmp, shm;
 };
 

@@ -12,11 +12,10 @@
 static const char mount_point[] = "/usr/src";
 
 bool submission_open(struct submission *submission, struct fault *fault) {
-    *submission = (struct submission){.file = -1};
+    *submission = (struct submission){ .file = -1 };
     submission->place = open(SUBMISSION_DIRECTORY, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (submission->place < 0) {
-        return fault_fatal(fault, "submission", "%s can't be opened: %s", SUBMISSION_DIRECTORY,
-                           strerror(errno));
+        return fault_fatal(fault, "submission", "%s can't be opened: %s", SUBMISSION_DIRECTORY, strerror(errno));
     }
     return true;
 }
@@ -40,8 +39,8 @@ static bool start_file(struct submission *submission, const struct protocol_file
     memcpy(submission->name, file->name.data, file->name.length);
     submission->name[file->name.length] = 0;
     submission->file_bytes = 0;
-    submission->file = openat(submission->place, submission->name,
-                              O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, 0444);
+    submission->file =
+        openat(submission->place, submission->name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, 0444);
     if (submission->file < 0) {
         return fault_fatal(fault, "submission", "%s can't be made: %s", submission->name, strerror(errno));
     }
@@ -72,8 +71,7 @@ bool submission_file(struct submission *submission, const struct protocol_file *
     for (size_t written = 0; written < file->bytes.length;) {
         ssize_t count = write(submission->file, file->bytes.data + written, file->bytes.length - written);
         if (count < 0 && errno != EINTR) {
-            return fault_fatal(fault, "submission", "%s can't be written: %s", submission->name,
-                               strerror(errno));
+            return fault_fatal(fault, "submission", "%s can't be written: %s", submission->name, strerror(errno));
         }
         written += count > 0 ? (size_t)count : 0;
     }
@@ -87,8 +85,7 @@ static void copy_text(char *text, struct protocol_bytes bytes) {
     text[bytes.length] = 0;
 }
 
-static bool keep_environment(struct submission *submission, struct protocol_list environment,
-                             struct fault *fault) {
+static bool keep_environment(struct submission *submission, struct protocol_list environment, struct fault *fault) {
     submission->environment = environment;
     if (environment.length == 0) {
         return true;
@@ -103,10 +100,9 @@ static bool keep_environment(struct submission *submission, struct protocol_list
 }
 
 static bool freeze(struct fault *fault) {
-    struct mount_attr read_only = {.attr_set = MOUNT_ATTR_RDONLY};
+    struct mount_attr read_only = { .attr_set = MOUNT_ATTR_RDONLY };
     if (mount_setattr(AT_FDCWD, mount_point, 0, &read_only, sizeof read_only) < 0) {
-        return fault_fatal(fault, "submission", "%s can't be made read-only: %s", mount_point,
-                           strerror(errno));
+        return fault_fatal(fault, "submission", "%s can't be made read-only: %s", mount_point, strerror(errno));
     }
     return true;
 }

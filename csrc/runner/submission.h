@@ -25,7 +25,6 @@ bool submission_open(struct submission *submission, struct fault *fault);
 /* The next piece of a file. */
 bool submission_file(struct submission *submission, const struct protocol_file *file, struct fault *fault);
 /* How it is run; freezes the files: from here on not even the runner writes them. */
-bool submission_complete(struct submission *submission, const struct protocol_submission *message,
-                         struct fault *fault);
+bool submission_complete(struct submission *submission, const struct protocol_submission *message, struct fault *fault);
 
 #endif

@@ -38,8 +38,7 @@ static uint64_t process_cpu_us(pid_t process) {
         fields = *next == ')' ? next + 1 : fields;
     }
     unsigned long user, system;
-    if (fields &&
-        sscanf(fields, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %lu %lu", &user, &system) == 2) {
+    if (fields && sscanf(fields, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %lu %lu", &user, &system) == 2) {
         cpu_us += (uint64_t)(user + system) * 1000000 / (uint64_t)sysconf(_SC_CLK_TCK);
     }
     return cpu_us;

@@ -9,22 +9,22 @@ static const struct {
     const char *name;
     size_t offset;
 } places[] = {
-    {"filter", offsetof(struct walls, filter)},
-    {"processes", offsetof(struct walls, processes)},
-    {"process.last", offsetof(struct walls, last_process)},
-    {"memory.limit", offsetof(struct walls, memory_limit)},
-    {"memory.swap_limit", offsetof(struct walls, memory_swap_limit)},
-    {"memory.usage", offsetof(struct walls, memory_usage)},
-    {"memory.peak", offsetof(struct walls, memory_peak)},
-    {"memory.stat", offsetof(struct walls, memory_stat)},
-    {"memory.events", offsetof(struct walls, memory_events)},
-    {"memory.alarm", offsetof(struct walls, memory_alarm)},
-    {"memory.enter", offsetof(struct walls, memory_enter)},
-    {"pids.limit", offsetof(struct walls, pids_limit)},
-    {"pids.enter", offsetof(struct walls, pids_enter)},
-    {"cpu.usage", offsetof(struct walls, cpu_usage)},
-    {"cpu.enter", offsetof(struct walls, cpu_enter)},
-    {"group", offsetof(struct walls, group)},
+    { "filter", offsetof(struct walls, filter) },
+    { "processes", offsetof(struct walls, processes) },
+    { "process.last", offsetof(struct walls, last_process) },
+    { "memory.limit", offsetof(struct walls, memory_limit) },
+    { "memory.swap_limit", offsetof(struct walls, memory_swap_limit) },
+    { "memory.usage", offsetof(struct walls, memory_usage) },
+    { "memory.peak", offsetof(struct walls, memory_peak) },
+    { "memory.stat", offsetof(struct walls, memory_stat) },
+    { "memory.events", offsetof(struct walls, memory_events) },
+    { "memory.alarm", offsetof(struct walls, memory_alarm) },
+    { "memory.enter", offsetof(struct walls, memory_enter) },
+    { "pids.limit", offsetof(struct walls, pids_limit) },
+    { "pids.enter", offsetof(struct walls, pids_enter) },
+    { "cpu.usage", offsetof(struct walls, cpu_usage) },
+    { "cpu.enter", offsetof(struct walls, cpu_enter) },
+    { "group", offsetof(struct walls, group) },
 };
 enum { PLACES = sizeof places / sizeof *places };
 
@@ -33,7 +33,7 @@ static int *place_of(struct walls *walls, size_t index) {
 }
 
 static bool take_accounting(struct walls *walls, const char *value) {
-    static const char *const words[] = {"rlimit", "cgroup-v1", "cgroup-v2"};
+    static const char *const words[] = { "rlimit", "cgroup-v1", "cgroup-v2" };
     for (int i = 0; i < 3; i++) {
         if (strcmp(value, words[i]) == 0) {
             walls->accounting = (enum walls_accounting)i;
@@ -51,8 +51,7 @@ static bool take(struct walls *walls, const char *name, const char *value) {
         if (strcmp(name, places[i].name) == 0) {
             char *end;
             long descriptor = strtol(value, &end, 10);
-            if (*end || descriptor < 3 || descriptor > 65535 ||
-                fcntl((int)descriptor, F_SETFD, FD_CLOEXEC) < 0) {
+            if (*end || descriptor < 3 || descriptor > 65535 || fcntl((int)descriptor, F_SETFD, FD_CLOEXEC) < 0) {
                 return false;
             }
             *place_of(walls, i) = (int)descriptor;
@@ -68,8 +67,7 @@ static bool complete(const struct walls *walls) {
     case WALLS_CGROUP_V1:
         return walls->memory_limit >= 0 && walls->memory_usage >= 0 && walls->memory_peak >= 0 &&
                walls->memory_stat >= 0 && walls->memory_events >= 0 && walls->memory_enter >= 0 &&
-               walls->pids_limit >= 0 && walls->pids_enter >= 0 && walls->cpu_usage >= 0 &&
-               walls->cpu_enter >= 0;
+               walls->pids_limit >= 0 && walls->pids_enter >= 0 && walls->cpu_usage >= 0 && walls->cpu_enter >= 0;
     case WALLS_CGROUP_V2: return walls->group >= 0;
     case WALLS_RLIMIT: return true;
     }
@@ -100,9 +98,8 @@ bool walls_read(struct walls *walls, const char *text, struct fault *fault) {
         }
     }
     if (walls->filter < 0 || walls->processes < 0 || !complete(walls)) {
-        return fault_fatal(
-            fault, "walls",
-            "SUBMITTER_WALLS lacks a descriptor: sandbox and runner are of different versions");
+        return fault_fatal(fault, "walls",
+                           "SUBMITTER_WALLS lacks a descriptor: sandbox and runner are of different versions");
     }
     return true;
 }

@@ -25,11 +25,10 @@ void cgroup_refuse(const char *format, ...) {
     va_start(arguments, format);
     vsnprintf(reason, sizeof reason, format, arguments);
     va_end(arguments);
-    report_wall(
-        "cgroup",
-        "name a group that may be written with cgroup_parent, or set accounting = \"rlimit\": limits then "
-        "hold for each process alone, and too much memory shows as a failed program",
-        "%s", reason);
+    report_wall("cgroup",
+                "name a group that may be written with cgroup_parent, or set accounting = \"rlimit\": limits then "
+                "hold for each process alone, and too much memory shows as a failed program",
+                "%s", reason);
 }
 
 int cgroup_open(int group, const char *file, int flags) {
@@ -130,8 +129,7 @@ static bool find_mount(const char *controller, char mount[CGROUP_PATH_BYTES], ch
             sscanf(line, "%*s %*s %*s %4095s %4095s", root, mount) != 2) {
             continue;
         }
-        found = *controller ? strcmp(type, "cgroup") == 0 && listed(options, controller)
-                            : strcmp(type, "cgroup2") == 0;
+        found = *controller ? strcmp(type, "cgroup") == 0 && listed(options, controller) : strcmp(type, "cgroup2") == 0;
     }
     if (file) {
         fclose(file);
@@ -145,8 +143,7 @@ static const char *beneath(const char *path, const char *directory) {
     if (length == 1) {
         return path;
     }
-    return strncmp(path, directory, length) == 0 && (path[length] == '/' || path[length] == 0) ? path + length
-                                                                                               : NULL;
+    return strncmp(path, directory, length) == 0 && (path[length] == '/' || path[length] == 0) ? path + length : NULL;
 }
 
 /* The place for our group in the hierarchy of a controller. The parent is given as a path below the root of
@@ -173,7 +170,7 @@ static bool find_place(struct cgroup_place *place, const char *controller, const
 }
 
 static bool find_v1(struct cgroup *cgroup, const char *given) {
-    static const char *const controllers[CGROUP_HIERARCHIES] = {"memory", "pids", "cpuacct"};
+    static const char *const controllers[CGROUP_HIERARCHIES] = { "memory", "pids", "cpuacct" };
     for (int i = 0; i < CGROUP_HIERARCHIES; i++) {
         if (!find_place(&cgroup->places[i], controllers[i], given)) {
             return false;
@@ -192,8 +189,7 @@ static bool has_both(const char *group, const char *file) {
     char path[CGROUP_PATH_BYTES + 64], words[512] = "";
     snprintf(path, sizeof path, "%s/%s", group, file);
     FILE *stream = fopen(path, "re");
-    bool both =
-        stream && fgets(words, sizeof words, stream) && strstr(words, "memory") && strstr(words, "pids");
+    bool both = stream && fgets(words, sizeof words, stream) && strstr(words, "memory") && strstr(words, "pids");
     if (stream) {
         fclose(stream);
     }
@@ -239,7 +235,7 @@ static bool find_v2(struct cgroup *cgroup, const char *given) {
 /* ---- what dead sandboxes left ---- */
 
 static void pause_ms(long milliseconds) {
-    struct timespec time = {.tv_sec = milliseconds / 1000, .tv_nsec = milliseconds % 1000 * 1000000};
+    struct timespec time = { .tv_sec = milliseconds / 1000, .tv_nsec = milliseconds % 1000 * 1000000 };
     nanosleep(&time, NULL);
 }
 
@@ -376,8 +372,7 @@ void cgroup_make(struct cgroup *cgroup, const struct spec *spec) {
     if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random) {
         cgroup_refuse("no random bytes: %s", strerror(errno));
     }
-    snprintf(cgroup->name, sizeof cgroup->name, "%s%d-%012" PRIx64, prefix, (int)getpid(),
-             random & 0xffffffffffff);
+    snprintf(cgroup->name, sizeof cgroup->name, "%s%d-%012" PRIx64, prefix, (int)getpid(), random & 0xffffffffffff);
     int used = cgroup->version == 1 ? CGROUP_HIERARCHIES : 1;
     for (int i = 0; i < used; i++) {
         if (cgroup->places[i].borrowed) {

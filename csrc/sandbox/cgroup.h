@@ -29,9 +29,9 @@ struct cgroup {
     int version; /* 0: none, accounting by rlimits */
     char name[CGROUP_NAME_BYTES];
     struct cgroup_place places[CGROUP_HIERARCHIES]; /* v1: memory, pids, cpuacct; v2: the first alone */
-    int cpu;                       /* a file that tells the CPU time of all cases; -1 for none */
-    int clone_target;              /* the group into which the inner process is cloned; -1 for none */
-    int enter[CGROUP_HIERARCHIES]; /* in the student's role: by which a process enters the case */
+    int cpu;                                        /* a file that tells the CPU time of all cases; -1 for none */
+    int clone_target;                               /* the group into which the inner process is cloned; -1 for none */
+    int enter[CGROUP_HIERARCHIES];                  /* in the student's role: by which a process enters the case */
 };
 
 /* Finds the hierarchies, removes what dead sandboxes left, makes our group. Refuses when there is nothing to

@@ -89,18 +89,16 @@ static void add(struct handover *handover, const char *name, int group, const ch
 }
 
 static void hand_over(struct cgroup *cgroup, struct handover *handover) {
-    int memory = leaf(cgroup, MEMORY, "case"), pids = leaf(cgroup, PIDS, "case"),
-        cpu = leaf(cgroup, CPU, "case");
+    int memory = leaf(cgroup, MEMORY, "case"), pids = leaf(cgroup, PIDS, "case"), cpu = leaf(cgroup, CPU, "case");
     bool swap = faccessat(memory, "memory.memsw.limit_in_bytes", W_OK, 0) == 0;
     add(handover, "memory.limit", memory, "memory.limit_in_bytes", O_RDWR);
     if (swap) {
         /* The same limit for memory and swap together: nothing is gained by being swapped out. */
         add(handover, "memory.swap_limit", memory, "memory.memsw.limit_in_bytes", O_RDWR);
     }
-    add(handover, "memory.usage", memory, swap ? "memory.memsw.usage_in_bytes" : "memory.usage_in_bytes",
-        O_RDONLY);
-    add(handover, "memory.peak", memory,
-        swap ? "memory.memsw.max_usage_in_bytes" : "memory.max_usage_in_bytes", O_RDWR);
+    add(handover, "memory.usage", memory, swap ? "memory.memsw.usage_in_bytes" : "memory.usage_in_bytes", O_RDONLY);
+    add(handover, "memory.peak", memory, swap ? "memory.memsw.max_usage_in_bytes" : "memory.max_usage_in_bytes",
+        O_RDWR);
     add(handover, "memory.stat", memory, "memory.stat", O_RDONLY);
     add(handover, "memory.events", memory, "memory.oom_control", O_RDONLY);
     add(handover, "memory.enter", memory, "cgroup.procs", O_WRONLY);

@@ -39,7 +39,7 @@ static void make(struct cgroup *cgroup, const struct spec *spec) {
 }
 
 static void delegate(struct cgroup *cgroup, uid_t user, gid_t group) {
-    static const char *const files[] = {"", "cgroup.procs", "cgroup.threads", "cgroup.subtree_control"};
+    static const char *const files[] = { "", "cgroup.procs", "cgroup.threads", "cgroup.subtree_control" };
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         int flags = files[i][0] ? AT_SYMLINK_NOFOLLOW : AT_EMPTY_PATH;
         if (geteuid() == 0 && fchownat(cgroup->places[0].group, files[i], user, group, flags) < 0) {

@@ -43,8 +43,8 @@ static void check(int result, const char *what) {
 static const char *const allowed[] = {
     /* memory */
     "brk", "mmap", "mmap2", "munmap", "mremap", "mprotect", "madvise", "mincore", "msync", "mlock", "mlock2",
-    "munlock", "mlockall", "munlockall", "membarrier", "memfd_create", "pkey_alloc", "pkey_free",
-    "pkey_mprotect", "get_mempolicy",
+    "munlock", "mlockall", "munlockall", "membarrier", "pkey_alloc", "pkey_free", "pkey_mprotect",
+    "get_mempolicy",
     /* files */
     "read", "write", "readv", "writev", "pread64", "pwrite64", "preadv", "pwritev", "preadv2", "pwritev2",
     "open", "openat", "openat2", "creat", "close", "close_range", "dup", "dup2", "dup3", "lseek", "_llseek",
@@ -87,25 +87,25 @@ static const char *const allowed[] = {
 
 /* Newer than the list above, or not wanted in a way that has a fallback: programs try them and go on without.
    clone3 is among them because a filter can't read its flags, which stand in memory. */
-static const char *const absent[] = {"clone3",
-                                     "futex_waitv",
-                                     "cachestat",
-                                     "fchmodat2",
-                                     "map_shadow_stack",
-                                     "futex_wake",
-                                     "futex_wait",
-                                     "futex_requeue",
-                                     "statmount",
-                                     "listmount",
-                                     "mseal",
-                                     "landlock_create_ruleset",
-                                     "io_uring_setup",
-                                     "process_mrelease",
-                                     "set_mempolicy_home_node",
-                                     "memfd_secret"};
+static const char *const absent[] = { "clone3",
+                                      "futex_waitv",
+                                      "cachestat",
+                                      "fchmodat2",
+                                      "map_shadow_stack",
+                                      "futex_wake",
+                                      "futex_wait",
+                                      "futex_requeue",
+                                      "statmount",
+                                      "listmount",
+                                      "mseal",
+                                      "landlock_create_ruleset",
+                                      "io_uring_setup",
+                                      "process_mrelease",
+                                      "set_mempolicy_home_node",
+                                      "memfd_secret" };
 
 /* Done without doing: a program that flushes the machine's disks holds up all others. */
-static const char *const pretended[] = {"sync", "syncfs"};
+static const char *const pretended[] = { "sync", "syncfs" };
 
 static void add_list(scmp_filter_ctx filter, uint32_t action, const char *const *names, size_t count) {
     for (size_t i = 0; i < count; i++) {
@@ -134,7 +134,7 @@ static void allow_clone(scmp_filter_ctx filter) {
 }
 
 static void allow_sockets(scmp_filter_ctx filter) {
-    static const int families[] = {AF_UNIX, AF_INET, AF_INET6};
+    static const int families[] = { AF_UNIX, AF_INET, AF_INET6 };
     for (size_t i = 0; i < COUNT(families); i++) {
         allow_when(filter, SCMP_SYS(socket), low_half(0, (uint64_t)families[i]));
     }
@@ -142,8 +142,9 @@ static void allow_sockets(scmp_filter_ctx filter) {
 }
 
 static void allow_ioctl(scmp_filter_ctx filter) {
-    static const uint64_t requests[] = {TCGETS,  TIOCGWINSZ, TIOCGPGRP, FIONREAD,
-                                        FIONBIO, FIOCLEX,    FIONCLEX,  FIOASYNC};
+    static const uint64_t requests[] = {
+        TCGETS, TIOCGWINSZ, TIOCGPGRP, FIONREAD, FIONBIO, FIOCLEX, FIONCLEX, FIOASYNC
+    };
     for (size_t i = 0; i < COUNT(requests); i++) {
         allow_when(filter, SCMP_SYS(ioctl), low_half(1, requests[i]));
     }
@@ -175,13 +176,11 @@ static void allow_personality(scmp_filter_ctx filter) {
 static void allow_fcntl(scmp_filter_ctx filter) {
     static const struct {
         uint64_t mask, value;
-    } commands[] = {{0xfffffc00, 0}, {0xfffffffc, 0x404}, {0xfffffff8, 0x408}};
+    } commands[] = { { 0xfffffc00, 0 }, { 0xfffffffc, 0x404 }, { 0xfffffff8, 0x408 } };
     _Static_assert(F_SETLEASE == 0x400 && F_NOTIFY == 0x402, "the masks above are made for these numbers");
     for (size_t i = 0; i < COUNT(commands); i++) {
-        allow_when(filter, SCMP_SYS(fcntl),
-                   SCMP_CMP(1, SCMP_CMP_MASKED_EQ, commands[i].mask, commands[i].value));
-        allow_when(filter, SCMP_SYS(fcntl64),
-                   SCMP_CMP(1, SCMP_CMP_MASKED_EQ, commands[i].mask, commands[i].value));
+        allow_when(filter, SCMP_SYS(fcntl), SCMP_CMP(1, SCMP_CMP_MASKED_EQ, commands[i].mask, commands[i].value));
+        allow_when(filter, SCMP_SYS(fcntl64), SCMP_CMP(1, SCMP_CMP_MASKED_EQ, commands[i].mask, commands[i].value));
     }
 }
 
@@ -190,11 +189,11 @@ static void allow_fcntl(scmp_filter_ctx filter) {
    clocks that aren't negative, those of threads (bit 2), which the kernel itself keeps to one's own process,
    and one's own process by the number 0. */
 static void allow_clocks(scmp_filter_ctx filter) {
-    static const int calls[] = {SCMP_SYS(clock_gettime), SCMP_SYS(clock_getres), SCMP_SYS(clock_nanosleep),
-                                SCMP_SYS(timer_create)};
+    static const int calls[] = { SCMP_SYS(clock_gettime), SCMP_SYS(clock_getres), SCMP_SYS(clock_nanosleep),
+                                 SCMP_SYS(timer_create) };
     static const struct {
         uint64_t mask, value;
-    } clocks[] = {{0x80000000, 0}, {0x80000004, 0x80000004}, {0xfffffffc, 0xfffffff8}};
+    } clocks[] = { { 0x80000000, 0 }, { 0x80000004, 0x80000004 }, { 0xfffffffc, 0xfffffff8 } };
     for (size_t i = 0; i < COUNT(calls); i++) {
         for (size_t k = 0; k < COUNT(clocks); k++) {
             allow_when(filter, calls[i], SCMP_CMP(0, SCMP_CMP_MASKED_EQ, clocks[k].mask, clocks[k].value));
@@ -204,7 +203,7 @@ static void allow_clocks(scmp_filter_ctx filter) {
 
 /* Regular files, FIFOs and sockets; a device is nobody's to make. */
 static void allow_mknod(scmp_filter_ctx filter) {
-    static const uint64_t kinds[] = {0, S_IFREG, S_IFIFO, S_IFSOCK};
+    static const uint64_t kinds[] = { 0, S_IFREG, S_IFIFO, S_IFSOCK };
     for (size_t i = 0; i < COUNT(kinds); i++) {
         allow_when(filter, SCMP_SYS(mknod), SCMP_CMP(1, SCMP_CMP_MASKED_EQ, S_IFMT, kinds[i]));
         allow_when(filter, SCMP_SYS(mknodat), SCMP_CMP(2, SCMP_CMP_MASKED_EQ, S_IFMT, kinds[i]));
@@ -218,7 +217,7 @@ static void allow_mknod(scmp_filter_ctx filter) {
 static void allow_limits(scmp_filter_ctx filter) {
     static const struct {
         uint64_t mask, value;
-    } others[] = {{0xfffffff4, 0}, {0xfffffff5, 5}, {0xfffffff6, 6}, {0xfffffffc, 12}};
+    } others[] = { { 0xfffffff4, 0 }, { 0xfffffff5, 5 }, { 0xfffffff6, 6 }, { 0xfffffffc, 12 } };
     _Static_assert(RLIMIT_CORE == 4 && RLIM_NLIMITS <= 16, "the masks above are made for these numbers");
     for (size_t i = 0; i < COUNT(others); i++) {
         uint64_t mask = others[i].mask, value = others[i].value;
@@ -227,9 +226,9 @@ static void allow_limits(scmp_filter_ctx filter) {
     }
     struct scmp_arg_cmp set = low_half(0, RLIMIT_CORE);
     check(seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(0), SCMP_SYS(setrlimit), 1, &set), "setrlimit");
-    struct scmp_arg_cmp get[] = {low_half(1, RLIMIT_CORE), SCMP_CMP(2, SCMP_CMP_EQ, 0, 0)};
+    struct scmp_arg_cmp get[] = { low_half(1, RLIMIT_CORE), SCMP_CMP(2, SCMP_CMP_EQ, 0, 0) };
     check(seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 2, get), "prlimit64");
-    struct scmp_arg_cmp change[] = {low_half(1, RLIMIT_CORE), SCMP_CMP(2, SCMP_CMP_NE, 0, 0)};
+    struct scmp_arg_cmp change[] = { low_half(1, RLIMIT_CORE), SCMP_CMP(2, SCMP_CMP_NE, 0, 0) };
     check(seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(0), SCMP_SYS(prlimit64), 2, change), "prlimit64");
 }
 
@@ -258,11 +257,13 @@ static scmp_filter_ctx start(uint32_t otherwise) {
     return filter;
 }
 
-int filter_export_student(void) {
+int filter_export_student(bool memory_files) {
     scmp_filter_ctx filter = start(SCMP_ACT_ERRNO(EPERM));
     add_list(filter, SCMP_ACT_ALLOW, allowed, COUNT(allowed));
     add_list(filter, SCMP_ACT_ERRNO(ENOSYS), absent, COUNT(absent));
     add_list(filter, SCMP_ACT_ERRNO(0), pretended, COUNT(pretended));
+    check(seccomp_rule_add(filter, memory_files ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(memfd_create), 0),
+          "memfd_create");
     allow_clone(filter);
     allow_sockets(filter);
     allow_ioctl(filter);
@@ -277,9 +278,7 @@ int filter_export_student(void) {
     check(descriptor < 0 ? -errno : 0, "memfd_create");
     check(seccomp_export_bpf(filter, descriptor), "exporting");
     seccomp_release(filter);
-    check(fcntl(descriptor, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0
-              ? -errno
-              : 0,
+    check(fcntl(descriptor, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0 ? -errno : 0,
           "sealing");
     return descriptor;
 }
@@ -288,7 +287,7 @@ void filter_put_on(int descriptor) {
     static struct sock_filter program[BPF_MAXINSNS];
     ssize_t length = pread(descriptor, program, sizeof program, 0);
     check(length <= 0 || (size_t)length % sizeof *program ? -EINVAL : 0, "reading the filter");
-    struct sock_fprog whole = {.len = (unsigned short)((size_t)length / sizeof *program), .filter = program};
+    struct sock_fprog whole = { .len = (unsigned short)((size_t)length / sizeof *program), .filter = program };
     check(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &whole) < 0 ? -errno : 0, "putting the filter on");
 }
 

@@ -52,8 +52,7 @@ void handover_arrange(struct handover *handover, int *program) {
         *program = next++;
     }
     if (close_range((unsigned)next, ~0U, 0) < 0) {
-        report_wall(wall, "Linux 5.9 or newer is needed", "inherited descriptors can't be closed: %s",
-                    strerror(errno));
+        report_wall(wall, "Linux 5.9 or newer is needed", "inherited descriptors can't be closed: %s", strerror(errno));
     }
 }
 

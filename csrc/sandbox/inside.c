@@ -53,8 +53,8 @@ static void die_with_supervisor(void) {
 }
 
 static _Noreturn void become_runner(struct inside *inside) {
-    const char *words[SPEC_ARGUMENTS + 2] = {"submitter-runner"};
-    const char *variables[] = {NULL, "PATH=/usr/bin:/bin", "LANG=C.UTF-8", NULL};
+    const char *words[SPEC_ARGUMENTS + 2] = { "submitter-runner" };
+    const char *variables[] = { NULL, "PATH=/usr/bin:/bin", "LANG=C.UTF-8", NULL };
     memcpy(words + 1, inside->spec->arguments, inside->spec->argument_count * sizeof *words);
     handover_add(inside->handover, "channel", inside->channel);
     handover_arrange(inside->handover, &inside->program);
@@ -65,7 +65,7 @@ static _Noreturn void become_runner(struct inside *inside) {
     if (fcntl(inside->channel, F_SETFD, FD_CLOEXEC) < 0) {
         report_wall("descriptors", "this is a fault of submitter-sandbox", "%s", strerror(errno));
     }
-    static const char *const accounting[] = {"rlimit", "cgroup-v1", "cgroup-v2"};
+    static const char *const accounting[] = { "rlimit", "cgroup-v1", "cgroup-v2" };
     variables[0] = handover_variable(inside->handover, accounting[inside->cgroup->version]);
     limits_bound_runner();
     limits_drop_capabilities();
@@ -80,8 +80,8 @@ static _Noreturn void become_runner(struct inside *inside) {
 }
 
 static _Noreturn void become_student(struct inside *inside) {
-    const char *words[SPEC_ARGUMENTS + 2] = {inside->spec->program};
-    const char *const variables[] = {"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/tmp", "LANG=C.UTF-8", NULL};
+    const char *words[SPEC_ARGUMENTS + 2] = { inside->spec->program };
+    const char *const variables[] = { "PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/tmp", "LANG=C.UTF-8", NULL };
     memcpy(words + 1, inside->spec->arguments, inside->spec->argument_count * sizeof *words);
     cgroup_enter_case(inside->cgroup);
     if (setsid() < 0 || chdir("/tmp") < 0 || dup2(inside->output[0], STDOUT_FILENO) < 0) {
@@ -98,8 +98,7 @@ static _Noreturn void become_student(struct inside *inside) {
     execve(inside->spec->program, (char *const *)words, (char *const *)variables);
     int reason = errno;
     dup2(errors, STDERR_FILENO);
-    report_wall("program",
-                "give the absolute path of a program that stands in the sandbox (--bind-ro shows more)",
+    report_wall("program", "give the absolute path of a program that stands in the sandbox (--bind-ro shows more)",
                 "%s can't be executed: %s", inside->spec->program, strerror(reason));
 }
 
@@ -147,7 +146,7 @@ void inside_run(struct inside *inside) {
     limits_leave_session();
     struct mounts_opened opened = mounts_build(inside->spec);
     /* Made here because the outer process is waiting for the kernel to move this one into its cgroup. */
-    inside->filter = filter_export_student();
+    inside->filter = filter_export_student(inside->spec->accounting != SPEC_RLIMIT);
     handover_add(inside->handover, "filter", inside->filter);
     inside->processes = opened.processes;
     handover_add(inside->handover, "processes", opened.processes);

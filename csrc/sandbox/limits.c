@@ -20,8 +20,7 @@ static const char fault[] = "this is a fault of submitter-sandbox";
 
 /* SETUID, SETGID and KILL to run the student as another user and end what is left; SYS_ADMIN, in its own user
    namespace only, to give each case fresh writable places. */
-static const unsigned runner_capabilities =
-    1U << CAP_SETUID | 1U << CAP_SETGID | 1U << CAP_KILL | 1U << CAP_SYS_ADMIN;
+static const unsigned runner_capabilities = 1U << CAP_SETUID | 1U << CAP_SETGID | 1U << CAP_KILL | 1U << CAP_SYS_ADMIN;
 
 void limits_leave_session(void) {
     if (setsid() < 0 && errno != EPERM) {
@@ -29,8 +28,7 @@ void limits_leave_session(void) {
     }
     /* Kernels without keys have nothing that could be inherited. */
     if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS) {
-        report_wall("keyring", "raise kernel.keys.maxkeys", "no session keyring of its own: %s",
-                    strerror(errno));
+        report_wall("keyring", "raise kernel.keys.maxkeys", "no session keyring of its own: %s", strerror(errno));
     }
 }
 
@@ -63,11 +61,10 @@ void limits_drop_capabilities(void) {
             report_wall("capabilities", fault, "%d can't be dropped: %s", capability, strerror(errno));
         }
     }
-    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-    struct __user_cap_data_struct data[2] = {
-        {.effective = runner_capabilities, .permitted = runner_capabilities}, {0}};
-    if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 ||
-        syscall(SYS_capset, &header, data) < 0) {
+    struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+    struct __user_cap_data_struct data[2] = { { .effective = runner_capabilities, .permitted = runner_capabilities },
+                                              { 0 } };
+    if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 || syscall(SYS_capset, &header, data) < 0) {
         report_wall("capabilities", fault, "they can't be set: %s", strerror(errno));
     }
 }
@@ -111,8 +108,7 @@ void limits_become_student(const struct spec *spec) {
         bound(RLIMIT_DATA, spec->memory_bytes, spec->memory_bytes);
         bound(RLIMIT_AS, spec->memory_bytes + 64 * mega, spec->memory_bytes + 64 * mega);
     }
-    if (setgroups(0, NULL) < 0 ||
-        setresgid(NAMESPACES_STUDENT_ID, NAMESPACES_STUDENT_ID, NAMESPACES_STUDENT_ID) < 0 ||
+    if (setgroups(0, NULL) < 0 || setresgid(NAMESPACES_STUDENT_ID, NAMESPACES_STUDENT_ID, NAMESPACES_STUDENT_ID) < 0 ||
         setresuid(NAMESPACES_STUDENT_ID, NAMESPACES_STUDENT_ID, NAMESPACES_STUDENT_ID) < 0) {
         report_wall("student's user", fault, "it can't be taken on: %s", strerror(errno));
     }

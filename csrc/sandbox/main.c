@@ -135,8 +135,8 @@ static int open_program(void) {
     }
     int program = open(spec.program, O_PATH | O_CLOEXEC);
     if (program < 0) {
-        report_wall("program", "build it, or name the folder that holds it", "%s can't be opened: %s",
-                    spec.program, strerror(errno));
+        report_wall("program", "build it, or name the folder that holds it", "%s can't be opened: %s", spec.program,
+                    strerror(errno));
     }
     return program;
 }
@@ -161,8 +161,7 @@ static _Noreturn void give_up(char word) {
     take_down();
     if (word != INSIDE_FAILED) {
         report_on_failure(NULL);
-        report_wall("inside", "look into the kernel's log",
-                    "the inner process died while the walls were built");
+        report_wall("inside", "look into the kernel's log", "the inner process died while the walls were built");
     }
     _exit(REPORT_ENVIRONMENT);
 }
@@ -236,7 +235,7 @@ static int conclude(enum supervise_end end, int exit_code) {
 
 int main(int count, char **words) {
     struct namespaces_identity identity;
-    struct inside inside = {.spec = &spec, .cgroup = &cgroup, .handover = &handover, .output = {-1, -1}};
+    struct inside inside = { .spec = &spec, .cgroup = &cgroup, .handover = &handover, .output = { -1, -1 } };
     have_standard_descriptors();
     read_wishes(count, words);
     supervise_prepare();

@@ -25,8 +25,8 @@ enum {
 /* ---- small steps, each of which ends everything when it fails ---- */
 
 static _Noreturn void fail(const char *what, const char *path) {
-    report_wall(wall, "Linux 5.12 or newer is needed, and a /proc that nothing is mounted over", "%s %s: %s",
-                what, path, strerror(errno));
+    report_wall(wall, "Linux 5.12 or newer is needed, and a /proc that nothing is mounted over", "%s %s: %s", what,
+                path, strerror(errno));
 }
 
 static void make_directory(int root, const char *path, mode_t mode) {
@@ -84,8 +84,7 @@ static void bind_read_only(int root, const char *source, const char *path, bool 
         .propagation = MS_PRIVATE,
     };
     int tree = open_tree(AT_FDCWD, source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
-    if (tree < 0 ||
-        mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attributes, sizeof attributes) < 0 ||
+    if (tree < 0 || mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attributes, sizeof attributes) < 0 ||
         move_mount(tree, "", root, path, MOVE_MOUNT_F_EMPTY_PATH) < 0) {
         fail("can't show read-only", source);
     }
@@ -110,8 +109,7 @@ static void detach_from_host(void) {
 /* The new root stands on /tmp until it becomes the root; from then on the host's /tmp isn't reachable, and
    the specification refuses paths in it. */
 static int start_root(void) {
-    if (mount("submitter", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOATIME,
-              "size=1m,nr_inodes=512,mode=0755") < 0) {
+    if (mount("submitter", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOATIME, "size=1m,nr_inodes=512,mode=0755") < 0) {
         fail("can't mount the new root at", "/tmp");
     }
     int root = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -172,7 +170,7 @@ static void show_usr(int root) {
 }
 
 static void show_system(int root) {
-    static const char *const tops[] = {"bin", "sbin", "lib", "lib32", "lib64", "libx32"};
+    static const char *const tops[] = { "bin", "sbin", "lib", "lib32", "lib64", "libx32" };
     show_usr(root);
     for (size_t i = 0; i < sizeof tops / sizeof *tops; i++) {
         show_top(root, tops[i]);
@@ -181,7 +179,7 @@ static void show_system(int root) {
 
 /* Is a path within what show_system shows? */
 static bool of_system(const char *path) {
-    static const char *const tops[] = {"usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32"};
+    static const char *const tops[] = { "usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32" };
     size_t length = strcspn(path, "/");
     for (size_t i = 0; i < sizeof tops / sizeof *tops; i++) {
         if (strlen(tops[i]) == length && strncmp(path, tops[i], length) == 0) {
@@ -263,16 +261,16 @@ static void show_python_settings(int root) {
 
 /* Users are ours: the host's names are nobody's business. */
 static void show_settings(int root) {
-    static const char *const shown[] = {"ld.so.cache", "ld.so.conf",   "ld.so.conf.d", "localtime",
-                                        "timezone",    "alternatives", "mime.types"};
+    static const char *const shown[] = { "ld.so.cache", "ld.so.conf",   "ld.so.conf.d", "localtime",
+                                         "timezone",    "alternatives", "mime.types" };
     static const struct {
         const char *path, *text;
     } made[] = {
-        {"etc/passwd", "root:x:0:0:root:/:/usr/sbin/nologin\nstudent:x:1000:1000:student:/tmp:/bin/sh\n"
-                       "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"},
-        {"etc/group", "root:x:0:\nstudent:x:1000:\nnogroup:x:65534:\n"},
-        {"etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n"},
-        {"etc/hosts", "127.0.0.1 localhost\n::1 localhost\n"},
+        { "etc/passwd", "root:x:0:0:root:/:/usr/sbin/nologin\nstudent:x:1000:1000:student:/tmp:/bin/sh\n"
+                        "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n" },
+        { "etc/group", "root:x:0:\nstudent:x:1000:\nnogroup:x:65534:\n" },
+        { "etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n" },
+        { "etc/hosts", "127.0.0.1 localhost\n::1 localhost\n" },
     };
     make_directory(root, "etc", 0755);
     for (size_t i = 0; i < sizeof made / sizeof *made; i++) {
@@ -285,11 +283,11 @@ static void show_settings(int root) {
 }
 
 static void show_devices(int root) {
-    static const char *const devices[] = {"null", "zero", "full", "random", "urandom"};
-    static const char *const links[][2] = {{"/proc/self/fd", "dev/fd"},
-                                           {"/proc/self/fd/0", "dev/stdin"},
-                                           {"/proc/self/fd/1", "dev/stdout"},
-                                           {"/proc/self/fd/2", "dev/stderr"}};
+    static const char *const devices[] = { "null", "zero", "full", "random", "urandom" };
+    static const char *const links[][2] = { { "/proc/self/fd", "dev/fd" },
+                                            { "/proc/self/fd/0", "dev/stdin" },
+                                            { "/proc/self/fd/1", "dev/stdout" },
+                                            { "/proc/self/fd/2", "dev/stderr" } };
     make_directory(root, "dev", 0755);
     for (size_t i = 0; i < sizeof devices / sizeof *devices; i++) {
         char source[32], path[32];
@@ -372,7 +370,7 @@ static void make_scratch(const struct spec *spec) {
    student's system call filter. The kind "cgroup" is missing because the last of ours is made later; it takes
    SYS_ADMIN, which the student can't get without a user namespace. */
 static void forbid_namespaces(int settings) {
-    static const char *const kinds[] = {"user", "mnt", "pid", "net", "ipc", "uts"};
+    static const char *const kinds[] = { "user", "mnt", "pid", "net", "ipc", "uts" };
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         char path[64];
         snprintf(path, sizeof path, "sys/user/max_%s_namespaces", kinds[i]);
@@ -385,9 +383,8 @@ static void forbid_namespaces(int settings) {
 }
 
 static void leave_old_root(int root) {
-    struct mount_attr read_only = {.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOEXEC};
-    if (fchdir(root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 ||
-        chdir("/") < 0) {
+    struct mount_attr read_only = { .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOEXEC };
+    if (fchdir(root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0) {
         fail("can't change to", "the new root");
     }
     if (mount_setattr(AT_FDCWD, "/", 0, &read_only, sizeof read_only) < 0) {
@@ -399,8 +396,8 @@ static void leave_old_root(int root) {
 /* What would be worst if it were otherwise is looked at, not believed. */
 static void check_root(void) {
     struct statvfs usr, top;
-    if (statvfs("/usr", &usr) < 0 || statvfs("/", &top) < 0 || !(usr.f_flag & ST_RDONLY) ||
-        !(top.f_flag & ST_RDONLY) || !(usr.f_flag & ST_NOSUID)) {
+    if (statvfs("/usr", &usr) < 0 || statvfs("/", &top) < 0 || !(usr.f_flag & ST_RDONLY) || !(top.f_flag & ST_RDONLY) ||
+        !(usr.f_flag & ST_NOSUID)) {
         errno = EINVAL;
         fail("is not read-only as it was made:", "/usr or /");
     }

@@ -34,8 +34,8 @@ static void choose_as_root(struct namespaces_identity *identity) {
     }
 }
 
-static const unsigned inside_ids[NAMESPACES_IDS] = {NAMESPACES_RUNNER_ID, NAMESPACES_KEEPER_ID,
-                                                    NAMESPACES_STUDENT_ID};
+static const unsigned inside_ids[NAMESPACES_IDS] = { NAMESPACES_RUNNER_ID, NAMESPACES_KEEPER_ID,
+                                                     NAMESPACES_STUDENT_ID };
 
 /* The first subordinate id of this user in a file of lines "user:first:count", the user by name or number; 0
    for none. */
@@ -45,8 +45,8 @@ static uint32_t subordinate(const char *path, const char *user, uid_t uid) {
     uint32_t found = 0;
     FILE *file = fopen(path, "re");
     while (file && !found && fgets(line, sizeof line, file)) {
-        if (sscanf(line, "%255[^:]:%lu:%lu", name, &first, &count) != 3 || count < NAMESPACES_IDS ||
-            first == 0 || first > 0xfffffff0UL) {
+        if (sscanf(line, "%255[^:]:%lu:%lu", name, &first, &count) != 3 || count < NAMESPACES_IDS || first == 0 ||
+            first > 0xfffffff0UL) {
             continue;
         }
         char *end;
@@ -61,17 +61,15 @@ static uint32_t subordinate(const char *path, const char *user, uid_t uid) {
 }
 
 static void choose_as_user(struct namespaces_identity *identity) {
-    static const char remedy[] =
-        "as root: apt-get install uidmap, and a line \"USER:100000:65536\" in /etc/subuid and "
-        "/etc/subgid; or start it as root";
+    static const char remedy[] = "as root: apt-get install uidmap, and a line \"USER:100000:65536\" in /etc/subuid and "
+                                 "/etc/subgid; or start it as root";
     struct passwd *entry = getpwuid(geteuid());
     const char *user = entry ? entry->pw_name : NULL;
     identity->by_helper = 1;
     uint32_t user_ids = subordinate("/etc/subuid", user, geteuid());
     uint32_t group_ids = subordinate("/etc/subgid", user, geteuid());
     if (!user_ids || !group_ids) {
-        report_wall(wall, remedy, "user %u has no subordinate users for the student to be",
-                    (unsigned)geteuid());
+        report_wall(wall, remedy, "user %u has no subordinate users for the student to be", (unsigned)geteuid());
     }
     /* The runner is the user himself, to whom his cgroup belongs. */
     for (unsigned i = 0; i < NAMESPACES_IDS; i++) {
@@ -84,7 +82,7 @@ static void choose_as_user(struct namespaces_identity *identity) {
 }
 
 void namespaces_choose(struct namespaces_identity *identity) {
-    *identity = (struct namespaces_identity){0};
+    *identity = (struct namespaces_identity){ 0 };
     if (geteuid() == 0) {
         choose_as_root(identity);
     } else {
@@ -95,8 +93,7 @@ void namespaces_choose(struct namespaces_identity *identity) {
 pid_t namespaces_clone(int group, int *process_descriptor) {
     int descriptor = -1;
     struct clone_args arguments = {
-        .flags = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS |
-                 CLONE_PIDFD,
+        .flags = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_PIDFD,
         .pidfd = (uint64_t)(uintptr_t)&descriptor,
         .exit_signal = SIGCHLD,
     };
@@ -106,10 +103,9 @@ pid_t namespaces_clone(int group, int *process_descriptor) {
     }
     long process = syscall(SYS_clone3, &arguments, sizeof arguments);
     if (process < 0) {
-        const char *remedy =
-            "allow user namespaces: sysctl user.max_user_namespaces=65536, and "
-            "kernel.unprivileged_userns_clone=1 or kernel.apparmor_restrict_unprivileged_userns=0 "
-            "where there is such a setting; in a container, start it privileged";
+        const char *remedy = "allow user namespaces: sysctl user.max_user_namespaces=65536, and "
+                             "kernel.unprivileged_userns_clone=1 or kernel.apparmor_restrict_unprivileged_userns=0 "
+                             "where there is such a setting; in a container, start it privileged";
         report_wall("namespaces", remedy, "the kernel refuses them: %s", strerror(errno));
     }
     if (process > 0) {
@@ -123,20 +119,19 @@ static void write_map(pid_t process, const char *file, const char *text) {
     snprintf(path, sizeof path, "/proc/%d/%s", (int)process, file);
     int descriptor = open(path, O_WRONLY | O_CLOEXEC);
     if (descriptor < 0 || write(descriptor, text, strlen(text)) < 0) {
-        report_wall(
-            wall, "start it where root has the whole range of users, not in a container that maps only some",
-            "%s can't be written: %s", file, strerror(errno));
+        report_wall(wall, "start it where root has the whole range of users, not in a container that maps only some",
+                    "%s can't be written: %s", file, strerror(errno));
     }
     close(descriptor);
 }
 
 static void run_helper(const char *helper, pid_t process, const unsigned outside[NAMESPACES_IDS]) {
     char numbers[1 + 3 * NAMESPACES_IDS][16];
-    char *words[2 + 3 * NAMESPACES_IDS + 1] = {(char *)helper, numbers[0]};
-    char *const environment[] = {"PATH=/usr/bin:/bin", NULL};
+    char *words[2 + 3 * NAMESPACES_IDS + 1] = { (char *)helper, numbers[0] };
+    char *const environment[] = { "PATH=/usr/bin:/bin", NULL };
     snprintf(numbers[0], sizeof numbers[0], "%d", (int)process);
     for (int i = 0; i < NAMESPACES_IDS; i++) {
-        const unsigned values[3] = {inside_ids[i], outside[i], 1};
+        const unsigned values[3] = { inside_ids[i], outside[i], 1 };
         for (int part = 0; part < 3; part++) {
             int place = 1 + 3 * i + part;
             snprintf(numbers[place], sizeof numbers[place], "%u", values[part]);
@@ -150,8 +145,7 @@ static void run_helper(const char *helper, pid_t process, const unsigned outside
     }
     int status;
     if (child < 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-        report_wall(wall, "check that /etc/subuid and /etc/subgid give this user a range", "%s refused",
-                    helper);
+        report_wall(wall, "check that /etc/subuid and /etc/subgid give this user a range", "%s refused", helper);
     }
 }
 
@@ -159,8 +153,7 @@ static void write_ids(pid_t process, const char *file, const unsigned outside[NA
     char text[128];
     int length = 0;
     for (int i = 0; i < NAMESPACES_IDS; i++) {
-        length +=
-            snprintf(text + length, sizeof text - (size_t)length, "%u %u 1\n", inside_ids[i], outside[i]);
+        length += snprintf(text + length, sizeof text - (size_t)length, "%u %u 1\n", inside_ids[i], outside[i]);
     }
     write_map(process, file, text);
 }
@@ -177,22 +170,20 @@ void namespaces_map(const struct namespaces_identity *identity, pid_t process) {
 
 void namespaces_become_root(void) {
     if (setgroups(0, NULL) < 0 || setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0) {
-        report_wall(wall, "this is a fault of submitter-sandbox", "its users can't be taken on: %s",
-                    strerror(errno));
+        report_wall(wall, "this is a fault of submitter-sandbox", "its users can't be taken on: %s", strerror(errno));
     }
 }
 
 void namespaces_hide_cgroups(void) {
     if (unshare(CLONE_NEWCGROUP) < 0) {
-        report_wall("cgroup namespace", "Linux 4.6 or newer with cgroups is needed",
-                    "the kernel refuses it: %s", strerror(errno));
+        report_wall("cgroup namespace", "Linux 4.6 or newer with cgroups is needed", "the kernel refuses it: %s",
+                    strerror(errno));
     }
 }
 
 void namespaces_name_host(void) {
     static const char name[] = "submitter";
     if (sethostname(name, sizeof name - 1) < 0 || setdomainname("", 0) < 0) {
-        report_wall("host name", "this is a fault of submitter-sandbox", "it can't be set: %s",
-                    strerror(errno));
+        report_wall("host name", "this is a fault of submitter-sandbox", "it can't be set: %s", strerror(errno));
     }
 }

@@ -6,8 +6,7 @@
 
 enum {
     NAMESPACES_RUNNER_ID = 0,
-    NAMESPACES_KEEPER_ID =
-        1, /* whom the runner becomes in part to end the student's processes: see its scrub.c */
+    NAMESPACES_KEEPER_ID = 1, /* whom the runner becomes in part to end the student's processes: see its scrub.c */
     NAMESPACES_STUDENT_ID = 1000,
     NAMESPACES_IDS = 3,
 };

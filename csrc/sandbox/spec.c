@@ -41,7 +41,7 @@ bool spec_size(const char *text, uint64_t *bytes) {
     static const struct {
         const char *unit;
         uint64_t factor;
-    } units[] = {{"", 1}, {"K", UINT64_C(1) << 10}, {"M", UINT64_C(1) << 20}, {"G", UINT64_C(1) << 30}};
+    } units[] = { { "", 1 }, { "K", UINT64_C(1) << 10 }, { "M", UINT64_C(1) << 20 }, { "G", UINT64_C(1) << 30 } };
     uint64_t value;
     const char *unit;
     if (!number(text, &value, &unit)) {
@@ -59,7 +59,7 @@ bool spec_duration(const char *text, uint64_t *milliseconds) {
     static const struct {
         const char *unit;
         uint64_t factor;
-    } units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}};
+    } units[] = { { "ms", 1 }, { "s", 1000 }, { "m", 60000 } };
     uint64_t value;
     const char *unit;
     if (!number(text, &value, &unit)) {
@@ -89,12 +89,12 @@ static bool plain(const char *text, uint64_t *value) {
 
 #define FIELD(name) offsetof(struct spec, name)
 static const struct bound bounds[] = {
-    {"memory_bytes", "--memory", FIELD(memory_bytes), UINT64_C(1) << 20, UINT64_C(1) << 40, spec_size},
-    {"cpu_ms", "--cpu", FIELD(cpu_ms), 1, 86400000, spec_duration},
-    {"wall_ms", "--wall", FIELD(wall_ms), 1, 86400000, spec_duration},
-    {"output_bytes", "--output", FIELD(output_bytes), 0, UINT64_C(256) << 20, spec_size},
-    {"processes", "--processes", FIELD(processes), 1, 65536, plain},
-    {"file_bytes", "--files", FIELD(file_bytes), 0, UINT64_C(1) << 40, spec_size},
+    { "memory_bytes", "--memory", FIELD(memory_bytes), UINT64_C(1) << 20, UINT64_C(1) << 40, spec_size },
+    { "cpu_ms", "--cpu", FIELD(cpu_ms), 1, 86400000, spec_duration },
+    { "wall_ms", "--wall", FIELD(wall_ms), 1, 86400000, spec_duration },
+    { "output_bytes", "--output", FIELD(output_bytes), 0, UINT64_C(256) << 20, spec_size },
+    { "processes", "--processes", FIELD(processes), 1, 65536, plain },
+    { "file_bytes", "--files", FIELD(file_bytes), 0, UINT64_C(1) << 40, spec_size },
 };
 enum { BOUNDS = sizeof bounds / sizeof *bounds };
 
@@ -115,8 +115,8 @@ static bool take_bound(struct spec *spec, const struct bound *bound, const char 
                        bool (*read)(const char *, uint64_t *), char message[SPEC_MESSAGE_BYTES]) {
     uint64_t value;
     if (!read(text, &value) || value < bound->least || value > bound->most) {
-        snprintf(message, SPEC_MESSAGE_BYTES, "%s: a value from %llu to %llu is expected, not \"%.80s\"",
-                 name, (unsigned long long)bound->least, (unsigned long long)bound->most, text);
+        snprintf(message, SPEC_MESSAGE_BYTES, "%s: a value from %llu to %llu is expected, not \"%.80s\"", name,
+                 (unsigned long long)bound->least, (unsigned long long)bound->most, text);
         return false;
     }
     memcpy((char *)spec + bound->offset, &value, sizeof value);
@@ -148,7 +148,7 @@ static bool below(const char *path, const char *directory) {
 
 static bool take_read_only(struct spec *spec, const char *path, char message[SPEC_MESSAGE_BYTES]) {
     /* Places that the sandbox fills itself: something of the host's there would be a hole in a wall. */
-    static const char *const ours[] = {"/proc", "/sys", "/dev", "/tmp", "/etc", "/run/submitter", "/usr/src"};
+    static const char *const ours[] = { "/proc", "/sys", "/dev", "/tmp", "/etc", "/run/submitter", "/usr/src" };
     if (!clean_path(path)) {
         return refuse(message, "bind_ro: a plain absolute path is expected, not", path);
     }
@@ -202,7 +202,7 @@ enum once { ONCE_VERSION = BOUNDS, ONCE_PROGRAM, ONCE_ACCOUNTING, ONCE_CGROUP_PA
 
 /* Which key that may come only once this is; -1 for none. */
 static int once_key(const char *key) {
-    static const char *const words[] = {"version", "program", "accounting", "cgroup_parent"};
+    static const char *const words[] = { "version", "program", "accounting", "cgroup_parent" };
     for (int i = 0; i < BOUNDS; i++) {
         if (strcmp(key, bounds[i].key) == 0) {
             return i;
@@ -233,12 +233,10 @@ static bool take_key(struct spec *spec, const char *key, const char *value, bool
     }
     seen[which] = true;
     switch (which) {
-    case ONCE_VERSION:
-        return strcmp(value, "1") == 0 ? true : refuse(message, "version: only 1 is known, not", value);
+    case ONCE_VERSION: return strcmp(value, "1") == 0 ? true : refuse(message, "version: only 1 is known, not", value);
     case ONCE_PROGRAM:
         spec->program = value;
-        return clean_path(value) ? true
-                                 : refuse(message, "program: a plain absolute path is expected, not", value);
+        return clean_path(value) ? true : refuse(message, "program: a plain absolute path is expected, not", value);
     case ONCE_ACCOUNTING: return take_accounting(spec, value, message);
     case ONCE_CGROUP_PARENT: return take_cgroup_parent(spec, value, message);
     default: return take_bound(spec, &bounds[which], key, value, plain, message);
@@ -246,7 +244,7 @@ static bool take_key(struct spec *spec, const char *key, const char *value, bool
 }
 
 bool spec_parse(struct spec *spec, char *text, size_t length, char message[SPEC_MESSAGE_BYTES]) {
-    bool seen[ONCE_KEYS] = {false};
+    bool seen[ONCE_KEYS] = { false };
     spec->role = SPEC_RUNNER;
     if (length > SPEC_BYTES) {
         return refuse(message, "the specification", "longer than 64 KiB");

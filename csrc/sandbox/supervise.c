@@ -23,7 +23,7 @@ enum { TICK_MS = 10 };
 enum { FAREWELL_MS = 500 };
 
 static int signals = -1;
-static int output_pipes[2] = {-1, -1}; /* the reading ends */
+static int output_pipes[2] = { -1, -1 }; /* the reading ends */
 static uint64_t output_counted[2];
 
 static _Noreturn void fail(const char *what) {
@@ -112,7 +112,7 @@ static int reason_to_end(const struct spec *spec, const struct cgroup *cgroup, u
 }
 
 static bool collect(int descriptor, int *exit_code) {
-    siginfo_t information = {0};
+    siginfo_t information = { 0 };
     if (waitid(P_PIDFD, (id_t)descriptor, &information, WEXITED | WNOHANG) < 0 || information.si_pid == 0) {
         return false;
     }
@@ -121,7 +121,7 @@ static bool collect(int descriptor, int *exit_code) {
 }
 
 static bool farewell(int descriptor, int *exit_code) {
-    struct pollfd place = {.fd = descriptor, .events = POLLIN};
+    struct pollfd place = { .fd = descriptor, .events = POLLIN };
     uint64_t until = now_ms() + FAREWELL_MS;
     for (uint64_t now = now_ms(); now < until; now = now_ms()) {
         if (poll(&place, 1, (int)(until - now)) > 0) {
@@ -131,19 +131,19 @@ static bool farewell(int descriptor, int *exit_code) {
     return false;
 }
 
-enum supervise_end supervise_wait(const struct spec *spec, const struct cgroup *cgroup, pid_t process,
-                                  int descriptor, int *exit_code) {
+enum supervise_end supervise_wait(const struct spec *spec, const struct cgroup *cgroup, pid_t process, int descriptor,
+                                  int *exit_code) {
     bool student = spec->role == SPEC_STUDENT;
     uint64_t started = now_ms();
     (void)process;
     for (;;) {
         /* No events are asked for of the host's stream: that it is closed is told in any case. */
         struct pollfd places[] = {
-            {.fd = descriptor, .events = POLLIN},
-            {.fd = signals, .events = POLLIN},
-            {.fd = student ? -1 : STDIN_FILENO, .events = 0},
-            {.fd = output_pipes[0], .events = POLLIN},
-            {.fd = output_pipes[1], .events = POLLIN},
+            { .fd = descriptor, .events = POLLIN },
+            { .fd = signals, .events = POLLIN },
+            { .fd = student ? -1 : STDIN_FILENO, .events = 0 },
+            { .fd = output_pipes[0], .events = POLLIN },
+            { .fd = output_pipes[1], .events = POLLIN },
         };
         if (poll(places, sizeof places / sizeof *places, student ? TICK_MS : -1) < 0 && errno != EINTR) {
             fail("poll");

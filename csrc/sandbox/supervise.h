@@ -25,8 +25,8 @@ void supervise_prepare(void);
 void supervise_pipes(int ends[2]);
 /* Waits until process 1 has ended, or ends it when there is a reason to. `*exit_code` is untouched unless it
    ended by itself. */
-enum supervise_end supervise_wait(const struct spec *spec, const struct cgroup *cgroup, pid_t process,
-                                  int descriptor, int *exit_code);
+enum supervise_end supervise_wait(const struct spec *spec, const struct cgroup *cgroup, pid_t process, int descriptor,
+                                  int *exit_code);
 /* Kills process 1, and waits until it and with it all in its PID namespace are gone. */
 void supervise_kill(pid_t process, int descriptor);
 

@@ -41,12 +41,12 @@ double driver_now_ms(void) {
 }
 
 struct protocol_limits driver_limits(void) {
-    return (struct protocol_limits){.memory_bytes = UINT64_C(128) << 20,
-                                    .cpu_ms = 2000,
-                                    .wall_ms = 5000,
-                                    .output_bytes = UINT64_C(1) << 20,
-                                    .processes = 16,
-                                    .file_bytes = UINT64_C(16) << 20};
+    return (struct protocol_limits){ .memory_bytes = UINT64_C(128) << 20,
+                                     .cpu_ms = 2000,
+                                     .wall_ms = 5000,
+                                     .output_bytes = UINT64_C(1) << 20,
+                                     .processes = 16,
+                                     .file_bytes = UINT64_C(16) << 20 };
 }
 
 static bool fail(struct driver *driver, const char *what) {
@@ -54,18 +54,16 @@ static bool fail(struct driver *driver, const char *what) {
     return false;
 }
 
-static int make_specification(const struct driver *driver, const char *folder,
-                              const struct protocol_limits *most) {
+static int make_specification(const struct driver *driver, const char *folder, const struct protocol_limits *most) {
     char text[3 * PATH_MAX];
     const char *parent = getenv("SUBMITTER_CGROUP_PARENT");
-    int length = snprintf(
-        text, sizeof text,
-        "version=1\nprogram=%s/submitter-runner\naccounting=%s\nfile_bytes=%llu\nprocesses=%llu\n%s%s%s",
-        folder, driver->accounting, (unsigned long long)most->file_bytes, (unsigned long long)most->processes,
-        parent ? "cgroup_parent=" : "", parent ? parent : "", parent ? "\n" : "");
+    int length =
+        snprintf(text, sizeof text,
+                 "version=1\nprogram=%s/submitter-runner\naccounting=%s\nfile_bytes=%llu\nprocesses=%llu\n%s%s%s",
+                 folder, driver->accounting, (unsigned long long)most->file_bytes, (unsigned long long)most->processes,
+                 parent ? "cgroup_parent=" : "", parent ? parent : "", parent ? "\n" : "");
     int descriptor = memfd_create("specification", MFD_CLOEXEC);
-    if (descriptor < 0 || write(descriptor, text, (size_t)length) != length ||
-        lseek(descriptor, 0, SEEK_SET) != 0) {
+    if (descriptor < 0 || write(descriptor, text, (size_t)length) != length || lseek(descriptor, 0, SEEK_SET) != 0) {
         return -1;
     }
     return descriptor;
@@ -105,7 +103,7 @@ bool driver_next(struct driver *driver, struct protocol_message *message) {
             snprintf(driver->last_failure, sizeof driver->last_failure, "broken: %s", driver->reader.broken);
             return false;
         }
-        struct pollfd place = {.fd = driver->from, .events = POLLIN};
+        struct pollfd place = { .fd = driver->from, .events = POLLIN };
         if (poll(&place, 1, PATIENCE_MS) <= 0) {
             snprintf(driver->last_failure, sizeof driver->last_failure, "no answer");
             return false;
@@ -124,8 +122,7 @@ bool driver_next(struct driver *driver, struct protocol_message *message) {
 static void note_failure(struct driver *driver, const struct protocol_failure *failure) {
     driver->last_fatal = failure->fatal;
     snprintf(driver->last_failure, sizeof driver->last_failure, "%.*s: %.*s", (int)failure->code.length,
-             (const char *)failure->code.data, (int)failure->message.length,
-             (const char *)failure->message.data);
+             (const char *)failure->code.data, (int)failure->message.length, (const char *)failure->message.data);
 }
 
 static bool expect(struct driver *driver, enum protocol_type type) {
@@ -138,8 +135,7 @@ static bool expect(struct driver *driver, enum protocol_type type) {
         return false;
     }
     if (message.type != type) {
-        snprintf(driver->last_failure, sizeof driver->last_failure, "message %d instead of %d", message.type,
-                 type);
+        snprintf(driver->last_failure, sizeof driver->last_failure, "message %d instead of %d", message.type, type);
         return false;
     }
     return true;
@@ -150,7 +146,7 @@ bool driver_start(struct driver *driver, const char *accounting, const char *int
     int to[2], from[2];
     char folder[PATH_MAX];
     const char *given = getenv("SUBMITTER_BUILD");
-    *driver = (struct driver){.process = -1, .to = -1, .from = -1, .accounting = accounting};
+    *driver = (struct driver){ .process = -1, .to = -1, .from = -1, .accounting = accounting };
     snprintf(driver->interpreter, sizeof driver->interpreter, "%s", interpreter);
     if (!realpath(given ? given : "build", folder)) {
         return fail(driver, "the folder of the programs");
@@ -180,15 +176,13 @@ bool driver_start(struct driver *driver, const char *accounting, const char *int
 }
 
 bool driver_submit(struct driver *driver, const char *source) {
-    static const char *const environment[] = {"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/tmp",
-                                              "LANG=C.UTF-8", NULL};
+    static const char *const environment[] = { "PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/tmp", "LANG=C.UTF-8", NULL };
     struct protocol_limits limits = driver_limits();
     struct protocol_writer writer;
     protocol_writer_start(&writer, 8 << 20);
-    bool done =
-        protocol_write_file(&writer, "program.py", source, strlen(source)) &&
-        protocol_write_submission(&writer, "program.py", driver->interpreter, "", environment, &limits) &&
-        driver_send(driver, writer.data, writer.length);
+    bool done = protocol_write_file(&writer, "program.py", source, strlen(source)) &&
+                protocol_write_submission(&writer, "program.py", driver->interpreter, "", environment, &limits) &&
+                driver_send(driver, writer.data, writer.length);
     protocol_writer_end(&writer);
     return done;
 }
@@ -205,7 +199,7 @@ static void gather(char **text, size_t *length, struct protocol_bytes bytes) {
 }
 
 static struct driver_outcome receive(struct driver *driver, uint32_t number) {
-    struct driver_outcome outcome = {.output = calloc(1, 1), .errors = calloc(1, 1)};
+    struct driver_outcome outcome = { .output = calloc(1, 1), .errors = calloc(1, 1) };
     struct protocol_message message;
     while (driver_next(driver, &message)) {
         if (message.type == PROTOCOL_OUTPUT && message.output.stream == PROTOCOL_STDOUT) {
@@ -226,24 +220,23 @@ static struct driver_outcome receive(struct driver *driver, uint32_t number) {
     return outcome;
 }
 
-struct driver_outcome driver_case(struct driver *driver, const struct protocol_limits *limits,
-                                  const void *input, size_t input_length, const char *const *arguments) {
+struct driver_outcome driver_case(struct driver *driver, const struct protocol_limits *limits, const void *input,
+                                  size_t input_length, const char *const *arguments) {
     struct protocol_limits standard = driver_limits();
     struct protocol_bytes words[1024];
     size_t count = 0;
     for (; arguments && arguments[count] && count < 1024; count++) {
-        words[count] = (struct protocol_bytes){(const uint8_t *)arguments[count], strlen(arguments[count])};
+        words[count] = (struct protocol_bytes){ (const uint8_t *)arguments[count], strlen(arguments[count]) };
     }
     struct protocol_writer writer;
     uint32_t number = next_number++;
     protocol_writer_start(&writer, 128 << 20);
-    bool sent = protocol_write_case(&writer, number, limits ? limits : &standard, input, input_length, words,
-                                    count) &&
+    bool sent = protocol_write_case(&writer, number, limits ? limits : &standard, input, input_length, words, count) &&
                 driver_send(driver, writer.data, writer.length);
     protocol_writer_end(&writer);
     if (!sent) {
         fail(driver, "the case can't be sent");
-        return (struct driver_outcome){.failed = true, .output = calloc(1, 1), .errors = calloc(1, 1)};
+        return (struct driver_outcome){ .failed = true, .output = calloc(1, 1), .errors = calloc(1, 1) };
     }
     return receive(driver, number);
 }
@@ -264,7 +257,7 @@ static int collect(struct driver *driver) {
             driver->process = -1;
             return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
         }
-        struct timespec pause = {.tv_nsec = 1000000};
+        struct timespec pause = { .tv_nsec = 1000000 };
         nanosleep(&pause, NULL);
     }
     kill(driver->process, SIGKILL);

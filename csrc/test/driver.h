@@ -32,8 +32,8 @@ bool driver_start(struct driver *driver, const char *accounting, const char *int
 /* Hands a program over as "program.py". */
 bool driver_submit(struct driver *driver, const char *source);
 /* Runs a case. arguments: NULL-terminated. */
-struct driver_outcome driver_case(struct driver *driver, const struct protocol_limits *limits,
-                                  const void *input, size_t input_length, const char *const *arguments);
+struct driver_outcome driver_case(struct driver *driver, const struct protocol_limits *limits, const void *input,
+                                  size_t input_length, const char *const *arguments);
 void driver_outcome_end(struct driver_outcome *outcome);
 /* Sends bytes as they are. */
 bool driver_send(struct driver *driver, const void *bytes, size_t length);

@@ -33,9 +33,7 @@ static void look(const struct protocol_message *message) {
     case PROTOCOL_OUTPUT: touch(message->output.bytes); break;
     case PROTOCOL_FAILURE: touch(message->failure.code), touch(message->failure.message); break;
     case PROTOCOL_FILE: touch(message->file.name), touch(message->file.bytes); break;
-    case PROTOCOL_SUBMISSION:
-        touch(message->submission.program), walk(message->submission.environment);
-        break;
+    case PROTOCOL_SUBMISSION: touch(message->submission.program), walk(message->submission.environment); break;
     case PROTOCOL_STDIN: touch(message->stdin_piece); break;
     case PROTOCOL_CASE: walk(message->test.arguments); break;
     default: break;

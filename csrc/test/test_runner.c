@@ -15,8 +15,7 @@
 
 static void test_words(void) {
     struct driver driver;
-    const char *const arguments[] = {"one two", "",         "\"'\\$*;", "caf\xc3\xa9 \xe2\x82\xac",
-                                     "-x",      "\xff\xfe", NULL};
+    const char *const arguments[] = { "one two", "", "\"'\\$*;", "caf\xc3\xa9 \xe2\x82\xac", "-x", "\xff\xfe", NULL };
     if (!tap_ok(trial_start(&driver, "import sys, os\n"
                                      "for word in sys.argv[1:]: print(os.fsencode(word).hex())\n"
                                      "print(sys.argv[0], os.getcwd(), dict(os.environ))\n"),
@@ -24,10 +23,9 @@ static void test_words(void) {
         return;
     }
     struct driver_outcome outcome = driver_case(&driver, NULL, NULL, 0, arguments);
-    const char *expected =
-        "6f6e652074776f\n\n22275c242a3b\n636166c3a920e282ac\n2d78\nfffe\n"
-        "/usr/src/submitter/program.py /usr/src/submitter {'PATH': '/usr/local/bin:/usr/bin:/bin', "
-        "'HOME': '/tmp', 'LANG': 'C.UTF-8'}\n";
+    const char *expected = "6f6e652074776f\n\n22275c242a3b\n636166c3a920e282ac\n2d78\nfffe\n"
+                           "/usr/src/submitter/program.py /usr/src/submitter {'PATH': '/usr/local/bin:/usr/bin:/bin', "
+                           "'HOME': '/tmp', 'LANG': 'C.UTF-8'}\n";
     bool same = !outcome.failed && strcmp(outcome.output, expected) == 0;
     if (!tap_ok(same, "words: arguments, directory and environment arrive as given")) {
         trial_tell(&driver, &outcome);
@@ -40,16 +38,14 @@ static void test_words(void) {
 static void test_long_arguments(void) {
     struct driver driver;
     static char longest[PROTOCOL_ARGUMENT_BYTES + 2];
-    const char *const arguments[] = {longest, NULL};
-    if (!tap_ok(trial_start(&driver, "import sys\nprint(len(sys.argv[1]))\n"),
-                "long argument: sandbox starts")) {
+    const char *const arguments[] = { longest, NULL };
+    if (!tap_ok(trial_start(&driver, "import sys\nprint(len(sys.argv[1]))\n"), "long argument: sandbox starts")) {
         return;
     }
     memset(longest, 'x', PROTOCOL_ARGUMENT_BYTES);
     longest[PROTOCOL_ARGUMENT_BYTES] = 0;
     struct driver_outcome outcome = driver_case(&driver, NULL, NULL, 0, arguments);
-    if (!tap_ok(!outcome.failed && strcmp(outcome.output, "131071\n") == 0,
-                "long argument: 131,071 bytes arrive")) {
+    if (!tap_ok(!outcome.failed && strcmp(outcome.output, "131071\n") == 0, "long argument: 131,071 bytes arrive")) {
         trial_tell(&driver, &outcome);
     }
     driver_outcome_end(&outcome);
@@ -80,12 +76,10 @@ static void test_input(void) {
     }
     memset(input, 'a', large);
     struct driver_outcome outcome = driver_case(&driver, NULL, input, large, NULL);
-    tap_ok(!outcome.failed && strcmp(outcome.output, "5242880 b'aaaaa'\nrefused\n") == 0,
-           "input: 5 MiB arrive");
+    tap_ok(!outcome.failed && strcmp(outcome.output, "5242880 b'aaaaa'\nrefused\n") == 0, "input: 5 MiB arrive");
     driver_outcome_end(&outcome);
     outcome = driver_case(&driver, NULL, "12\n", 3, NULL);
-    tap_ok(!outcome.failed && strcmp(outcome.output, "3 b'12\\n'\nrefused\n") == 0,
-           "input: each case has its own");
+    tap_ok(!outcome.failed && strcmp(outcome.output, "3 b'12\\n'\nrefused\n") == 0, "input: each case has its own");
     driver_outcome_end(&outcome);
     tap_ok(driver_end(&driver) == 0, "input: sandbox ends");
     free(input);
@@ -93,8 +87,7 @@ static void test_input(void) {
 }
 
 static void test_exits(void) {
-    struct driver_outcome outcome =
-        trial_once("exit code", "import sys\nsys.exit(7)\n", NULL, PROTOCOL_ENDING_EXIT);
+    struct driver_outcome outcome = trial_once("exit code", "import sys\nsys.exit(7)\n", NULL, PROTOCOL_ENDING_EXIT);
     tap_ok(outcome.result.exit_code == 7, "exit code: 7 is told");
     driver_outcome_end(&outcome);
     outcome = trial_once("exception", "print('so far')\n1/0\n", NULL, PROTOCOL_ENDING_EXIT);
@@ -113,15 +106,14 @@ static void test_exits(void) {
 static void test_time(void) {
     struct protocol_limits limits = driver_limits();
     limits.cpu_ms = 300;
-    struct driver_outcome outcome =
-        trial_once("endless loop", "while True: pass\n", &limits, PROTOCOL_ENDING_CPU);
+    struct driver_outcome outcome = trial_once("endless loop", "while True: pass\n", &limits, PROTOCOL_ENDING_CPU);
     tap_ok(outcome.result.cpu_us >= 300000 && outcome.result.cpu_us < 350000,
            "endless loop: ended within 50 ms of its "
            "limit (%.1f ms)",
            (double)outcome.result.cpu_us / 1e3);
     driver_outcome_end(&outcome);
-    outcome = trial_once("loops of children", "import os\nfor i in range(3): os.fork()\nwhile True: pass\n",
-                         &limits, PROTOCOL_ENDING_CPU);
+    outcome = trial_once("loops of children", "import os\nfor i in range(3): os.fork()\nwhile True: pass\n", &limits,
+                         PROTOCOL_ENDING_CPU);
     tap_ok(outcome.result.cpu_us >= 300000 && outcome.result.cpu_us < 350000,
            "loops of children: counted together "
            "(%.1f ms)",
@@ -138,13 +130,12 @@ static void test_time(void) {
     outcome = trial_once("stops itself", "import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)\n", &limits,
                          PROTOCOL_ENDING_WALL);
     driver_outcome_end(&outcome);
-    outcome =
-        trial_once("ignores signals",
-                   "import signal, time\n"
-                   "for n in range(1, 65):\n  try: signal.signal(n, signal.SIG_IGN)\n  except (OSError, "
-                   "ValueError): pass\n"
-                   "while True: time.sleep(1)\n",
-                   &limits, PROTOCOL_ENDING_WALL);
+    outcome = trial_once("ignores signals",
+                         "import signal, time\n"
+                         "for n in range(1, 65):\n  try: signal.signal(n, signal.SIG_IGN)\n  except (OSError, "
+                         "ValueError): pass\n"
+                         "while True: time.sleep(1)\n",
+                         &limits, PROTOCOL_ENDING_WALL);
     driver_outcome_end(&outcome);
 }
 
@@ -157,8 +148,7 @@ static void test_cpu_accuracy(void) {
                    "os.wait()\nburn()\nprint(sum(os.times()[:4]))\n",
                    NULL, PROTOCOL_ENDING_EXIT);
     double told = (double)outcome.result.cpu_us / 1e6, own = outcome.output ? atof(outcome.output) : 0;
-    tap_ok(told > own - 0.02 && told < own + 0.05, "CPU time: %.3f s told, %.3f s by its own measure", told,
-           own);
+    tap_ok(told > own - 0.02 && told < own + 0.05, "CPU time: %.3f s told, %.3f s by its own measure", told, own);
     driver_outcome_end(&outcome);
 }
 
@@ -176,11 +166,11 @@ static void test_memory(void) {
                              "  while True: hoard.append(bytearray(1 << 20))\ntime.sleep(60)\n",
                              NULL, PROTOCOL_ENDING_MEMORY);
         driver_outcome_end(&outcome);
-        outcome = trial_once(
-            "memory file",
-            "import os\nfile = os.memfd_create('x')\n"
-            "while True: os.write(file, bytes(1 << 20)) if os.fstat(file).st_size < 1 << 30 else exit()\n",
-            NULL, PROTOCOL_ENDING_EXIT);
+        outcome =
+            trial_once("memory file",
+                       "import os\nfile = os.memfd_create('x')\n"
+                       "while True: os.write(file, bytes(1 << 20)) if os.fstat(file).st_size < 1 << 30 else exit()\n",
+                       NULL, PROTOCOL_ENDING_EXIT);
         tap_ok(outcome.result.memory_bytes < (40 << 20), "memory file: it is bounded like other files");
         driver_outcome_end(&outcome);
         outcome = trial_once("memory files",
@@ -189,9 +179,9 @@ static void test_memory(void) {
                              NULL, PROTOCOL_ENDING_MEMORY);
         driver_outcome_end(&outcome);
     }
-    outcome = trial_once("memory in use",
-                         "data = bytearray(50 << 20)\nfor i in range(0, len(data), 4096): data[i] = 1\n",
-                         NULL, PROTOCOL_ENDING_EXIT);
+    outcome =
+        trial_once("memory in use", "data = bytearray(50 << 20)\nfor i in range(0, len(data), 4096): data[i] = 1\n",
+                   NULL, PROTOCOL_ENDING_EXIT);
     tap_ok(outcome.result.memory_bytes > (50 << 20) && outcome.result.memory_bytes < (66 << 20),
            "memory in use: 50 MiB and the trial_interpreter are told as %.1f MiB",
            (double)outcome.result.memory_bytes / 1048576.0);
@@ -199,17 +189,16 @@ static void test_memory(void) {
 }
 
 static void test_page_cache(void) {
-    struct driver_outcome outcome =
-        trial_once("page cache",
-                   "import os\ntotal = 0\n"
-                   "for folder, _, names in os.walk('/usr/lib'):\n"
-                   "  for name in names:\n"
-                   "    try:\n      with open(os.path.join(folder, name), 'rb') as file:\n"
-                   "        while data := file.read(1 << 20): total += len(data)\n"
-                   "    except OSError: pass\n"
-                   "    if total > 300 << 20: print('read'); os._exit(0)\n"
-                   "print('read')\n",
-                   NULL, PROTOCOL_ENDING_EXIT);
+    struct driver_outcome outcome = trial_once("page cache",
+                                               "import os\ntotal = 0\n"
+                                               "for folder, _, names in os.walk('/usr/lib'):\n"
+                                               "  for name in names:\n"
+                                               "    try:\n      with open(os.path.join(folder, name), 'rb') as file:\n"
+                                               "        while data := file.read(1 << 20): total += len(data)\n"
+                                               "    except OSError: pass\n"
+                                               "    if total > 300 << 20: print('read'); os._exit(0)\n"
+                                               "print('read')\n",
+                                               NULL, PROTOCOL_ENDING_EXIT);
     tap_ok(outcome.result.memory_bytes < (30 << 20), "page cache: not counted as the student's (%.1f MiB)",
            (double)outcome.result.memory_bytes / 1048576.0);
     driver_outcome_end(&outcome);
@@ -221,14 +210,13 @@ static void test_output(void) {
     tap_ok(outcome.output_length == 1 << 20 && (outcome.result.flags & PROTOCOL_STDOUT_TRUNCATED),
            "flood: cut at its limit");
     driver_outcome_end(&outcome);
-    outcome = trial_once("flood of errors", "import sys\nwhile True: print('y' * 1000, file=sys.stderr)\n",
-                         NULL, PROTOCOL_ENDING_OUTPUT);
-    tap_ok(outcome.errors_length == PROTOCOL_STDERR_KEPT &&
-               (outcome.result.flags & PROTOCOL_STDERR_TRUNCATED),
+    outcome = trial_once("flood of errors", "import sys\nwhile True: print('y' * 1000, file=sys.stderr)\n", NULL,
+                         PROTOCOL_ENDING_OUTPUT);
+    tap_ok(outcome.errors_length == PROTOCOL_STDERR_KEPT && (outcome.result.flags & PROTOCOL_STDERR_TRUNCATED),
            "flood of errors: kept to 64 KiB");
     driver_outcome_end(&outcome);
-    outcome = trial_once("exactly the limit", "import sys\nsys.stdout.write('z' * (1 << 20))\n", NULL,
-                         PROTOCOL_ENDING_EXIT);
+    outcome =
+        trial_once("exactly the limit", "import sys\nsys.stdout.write('z' * (1 << 20))\n", NULL, PROTOCOL_ENDING_EXIT);
     tap_ok(outcome.output_length == 1 << 20 && outcome.result.flags == 0, "exactly the limit: whole");
     driver_outcome_end(&outcome);
     outcome = trial_once("one byte more", "import sys\nsys.stdout.write('z' * ((1 << 20) + 1))\n", NULL,
@@ -241,14 +229,12 @@ static void test_small_limits(void) {
     struct protocol_limits limits = driver_limits();
     if (strcmp(trial_accounting, "cgroup") == 0) {
         limits.memory_bytes = 1 << 20;
-        struct driver_outcome outcome =
-            trial_once("1 MiB of memory", "print(1)\n", &limits, PROTOCOL_ENDING_MEMORY);
+        struct driver_outcome outcome = trial_once("1 MiB of memory", "print(1)\n", &limits, PROTOCOL_ENDING_MEMORY);
         driver_outcome_end(&outcome);
     }
     limits = driver_limits();
     limits.output_bytes = 0;
-    struct driver_outcome outcome =
-        trial_once("no output allowed", "print(1)\n", &limits, PROTOCOL_ENDING_OUTPUT);
+    struct driver_outcome outcome = trial_once("no output allowed", "print(1)\n", &limits, PROTOCOL_ENDING_OUTPUT);
     tap_ok(outcome.output_length == 0, "no output allowed: none is kept");
     driver_outcome_end(&outcome);
     limits = driver_limits();
@@ -257,14 +243,13 @@ static void test_small_limits(void) {
     driver_outcome_end(&outcome);
     limits = driver_limits();
     limits.processes = 1;
-    outcome = trial_once("one process", "import os\ntry: os.fork()\nexcept OSError: print('refused')\n",
-                         &limits, PROTOCOL_ENDING_EXIT);
+    outcome = trial_once("one process", "import os\ntry: os.fork()\nexcept OSError: print('refused')\n", &limits,
+                         PROTOCOL_ENDING_EXIT);
     tap_ok(outcome.output && strcmp(outcome.output, "refused\n") == 0, "one process: no second one");
     driver_outcome_end(&outcome);
     limits = driver_limits();
     limits.file_bytes = 0;
-    outcome = trial_once("no files",
-                         "try:\n  open('/tmp/x', 'wb', 0).write(b'x')\nexcept OSError: print('refused')\n",
+    outcome = trial_once("no files", "try:\n  open('/tmp/x', 'wb', 0).write(b'x')\nexcept OSError: print('refused')\n",
                          &limits, PROTOCOL_ENDING_EXIT);
     tap_ok(outcome.output && strcmp(outcome.output, "refused\n") == 0, "no files: nothing can be written");
     driver_outcome_end(&outcome);
@@ -272,20 +257,19 @@ static void test_small_limits(void) {
 
 static void test_many(int cases) {
     struct driver driver;
-    if (!tap_ok(trial_start(&driver, "import sys\nprint(int(sys.argv[1]) * 2)\n"),
-                "many cases: sandbox starts")) {
+    if (!tap_ok(trial_start(&driver, "import sys\nprint(int(sys.argv[1]) * 2)\n"), "many cases: sandbox starts")) {
         return;
     }
     int right = 0;
     double before = driver_now_ms();
     for (int i = 0; i < cases; i++) {
         char word[16], expected[16];
-        const char *const arguments[] = {word, NULL};
+        const char *const arguments[] = { word, NULL };
         snprintf(word, sizeof word, "%d", i);
         snprintf(expected, sizeof expected, "%d\n", i * 2);
         struct driver_outcome outcome = driver_case(&driver, NULL, NULL, 0, arguments);
-        right += !outcome.failed && outcome.result.ending == PROTOCOL_ENDING_EXIT &&
-                 outcome.result.exit_code == 0 && strcmp(outcome.output, expected) == 0;
+        right += !outcome.failed && outcome.result.ending == PROTOCOL_ENDING_EXIT && outcome.result.exit_code == 0 &&
+                 strcmp(outcome.output, expected) == 0;
         driver_outcome_end(&outcome);
     }
     tap_ok(right == cases, "many cases: all %d right", cases);
@@ -312,8 +296,7 @@ static void test_missing_interpreter(void) {
 static void measure(void) {
     const int rounds = 20, cases = 50;
     double built = 0, ended = 0, bare = 0, within = 0;
-    char *const words[] = {trial_interpreter, "-c", "pass", NULL}, *const environment[] = {"LANG=C.UTF-8",
-                                                                                           NULL};
+    char *const words[] = { trial_interpreter, "-c", "pass", NULL }, *const environment[] = { "LANG=C.UTF-8", NULL };
     for (int i = 0; i < rounds; i++) {
         struct driver driver;
         double before = driver_now_ms();
@@ -344,8 +327,8 @@ static void measure(void) {
         bare += driver_now_ms() - before;
     }
     driver_end(&driver);
-    tap_note("%s: a sandbox: %.2f ms to build, %.2f ms to take down; a case: %.2f ms, bare %.2f ms",
-             trial_accounting, built / rounds, ended / rounds, within / cases, bare / cases);
+    tap_note("%s: a sandbox: %.2f ms to build, %.2f ms to take down; a case: %.2f ms, bare %.2f ms", trial_accounting,
+             built / rounds, ended / rounds, within / cases, bare / cases);
 }
 
 static void test_all(void) {

@@ -31,22 +31,20 @@ static void refused(const char *text, const char *says) {
 static void test_specification(void) {
     struct spec spec;
     tap_ok(parse(&spec, HEAD), "the least");
-    tap_ok(spec.role == SPEC_RUNNER && strcmp(spec.program, "/opt/runner") == 0 &&
-               spec.accounting == SPEC_CGROUP && spec.memory_bytes == 256 << 20 && spec.cpu_ms == 2000 &&
-               spec.wall_ms == 6000 && spec.processes == 16 && spec.output_bytes == 1 << 20 &&
-               spec.file_bytes == 16 << 20 && !spec.cgroup_parent,
+    tap_ok(spec.role == SPEC_RUNNER && strcmp(spec.program, "/opt/runner") == 0 && spec.accounting == SPEC_CGROUP &&
+               spec.memory_bytes == 256 << 20 && spec.cpu_ms == 2000 && spec.wall_ms == 6000 && spec.processes == 16 &&
+               spec.output_bytes == 1 << 20 && spec.file_bytes == 16 << 20 && !spec.cgroup_parent,
            "and the defaults");
-    tap_ok(
-        parse(&spec, HEAD
-              "argument=a=b\nargument=\nbind_ro=/opt/python\nbind_ro=/usr\naccounting=rlimit\n"
-              "cgroup_parent=/submitter\nmemory_bytes=1048576\ncpu_ms=1\nwall_ms=86400000\noutput_bytes=0\n"
-              "processes=65536\nfile_bytes=0\n"),
-        "everything");
+    tap_ok(parse(&spec,
+                 HEAD "argument=a=b\nargument=\nbind_ro=/opt/python\nbind_ro=/usr\naccounting=rlimit\n"
+                      "cgroup_parent=/submitter\nmemory_bytes=1048576\ncpu_ms=1\nwall_ms=86400000\noutput_bytes=0\n"
+                      "processes=65536\nfile_bytes=0\n"),
+           "everything");
     tap_ok(spec.argument_count == 2 && strcmp(spec.arguments[0], "a=b") == 0 && spec.arguments[1][0] == 0 &&
                spec.read_only_count == 2 && strcmp(spec.read_only[0], "/opt/python") == 0 &&
                spec.accounting == SPEC_RLIMIT && strcmp(spec.cgroup_parent, "/submitter") == 0 &&
-               spec.memory_bytes == 1048576 && spec.cpu_ms == 1 && spec.wall_ms == 86400000 &&
-               spec.output_bytes == 0 && spec.processes == 65536 && spec.file_bytes == 0,
+               spec.memory_bytes == 1048576 && spec.cpu_ms == 1 && spec.wall_ms == 86400000 && spec.output_bytes == 0 &&
+               spec.processes == 65536 && spec.file_bytes == 0,
            "is understood");
 }
 
@@ -77,8 +75,8 @@ static void test_refusals(void) {
     refused(HEAD "cgroup_parent=submitter\n", "cgroup_parent: a plain absolute path");
     refused(HEAD "bind_ro=/\n", "bind_ro: a plain absolute path");
     refused(HEAD "bind_ro=/opt/./x\n", "bind_ro: a plain absolute path");
-    const char *const ours[] = {"/proc",  "/proc/1", "/sys",        "/dev",     "/dev/shm",          "/tmp",
-                                "/tmp/x", "/etc",    "/etc/shadow", "/usr/src", "/usr/src/submitter"};
+    const char *const ours[] = { "/proc",  "/proc/1", "/sys",        "/dev",     "/dev/shm",          "/tmp",
+                                 "/tmp/x", "/etc",    "/etc/shadow", "/usr/src", "/usr/src/submitter" };
     for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) {
         char text[128];
         snprintf(text, sizeof text, HEAD "bind_ro=%s\n", ours[i]);
@@ -117,8 +115,8 @@ static void test_descriptor(void) {
     struct spec spec;
     int descriptor = memfd_create("specification", MFD_CLOEXEC);
     const char head[] = HEAD;
-    bool written = write(descriptor, head, sizeof head - 1) == (ssize_t)sizeof head - 1 &&
-                   lseek(descriptor, 0, SEEK_SET) == 0;
+    bool written =
+        write(descriptor, head, sizeof head - 1) == (ssize_t)sizeof head - 1 && lseek(descriptor, 0, SEEK_SET) == 0;
     spec_start(&spec);
     tap_ok(written && spec_read(&spec, descriptor, text, message) && strcmp(spec.program, "/opt/runner") == 0,
            "it is read from a descriptor");
@@ -127,8 +125,7 @@ static void test_descriptor(void) {
                !spec_read(&spec, descriptor, text, message),
            "but not without end");
     close(descriptor);
-    tap_ok(!spec_read(&spec, descriptor, text, message) && strstr(message, "can't be read"),
-           "nor from a closed one");
+    tap_ok(!spec_read(&spec, descriptor, text, message) && strstr(message, "can't be read"), "nor from a closed one");
 }
 
 static bool options(struct spec *spec, int *descriptor, char **words) {
@@ -142,30 +139,28 @@ static bool options(struct spec *spec, int *descriptor, char **words) {
     return spec_options(spec, count, words, descriptor, &help, message);
 }
 
-#define WORDS(...) ((char *[]){"submitter-sandbox", __VA_ARGS__, NULL})
+#define WORDS(...) ((char *[]){ "submitter-sandbox", __VA_ARGS__, NULL })
 
 static void test_options(void) {
     struct spec spec;
     int descriptor;
-    tap_ok(options(&spec, &descriptor, WORDS("--", "/bin/true")) && spec.role == SPEC_STUDENT &&
-               descriptor == -1 && spec.argument_count == 0,
+    tap_ok(options(&spec, &descriptor, WORDS("--", "/bin/true")) && spec.role == SPEC_STUDENT && descriptor == -1 &&
+               spec.argument_count == 0,
            "options: a program alone");
     tap_ok(options(&spec, &descriptor,
-                   WORDS("--memory", "64M", "--cpu", "250ms", "--wall", "2s", "--processes", "4", "--files",
-                         "1M", "--output", "4K", "--bind-ro", "/opt", "--accounting", "rlimit", "--",
-                         "/bin/echo", "--memory", "x")) &&
-               spec.memory_bytes == 64 << 20 && spec.cpu_ms == 250 && spec.wall_ms == 2000 &&
-               spec.processes == 4 && spec.file_bytes == 1 << 20 && spec.output_bytes == 4096 &&
-               spec.accounting == SPEC_RLIMIT && spec.argument_count == 2 &&
-               strcmp(spec.arguments[0], "--memory") == 0,
+                   WORDS("--memory", "64M", "--cpu", "250ms", "--wall", "2s", "--processes", "4", "--files", "1M",
+                         "--output", "4K", "--bind-ro", "/opt", "--accounting", "rlimit", "--", "/bin/echo", "--memory",
+                         "x")) &&
+               spec.memory_bytes == 64 << 20 && spec.cpu_ms == 250 && spec.wall_ms == 2000 && spec.processes == 4 &&
+               spec.file_bytes == 1 << 20 && spec.output_bytes == 4096 && spec.accounting == SPEC_RLIMIT &&
+               spec.argument_count == 2 && strcmp(spec.arguments[0], "--memory") == 0,
            "options: all of them");
     tap_ok(options(&spec, &descriptor, WORDS("--spec-fd", "3")) && descriptor == 3, "options: a descriptor");
     tap_ok(!options(&spec, &descriptor, WORDS("--spec-fd", "3", "--memory", "64M")),
            "options: a descriptor stands alone");
     tap_ok(!options(&spec, &descriptor, WORDS("--spec-fd", "2")), "options: no standard descriptor");
     tap_ok(!options(&spec, &descriptor, WORDS("--memory", "64M")), "options: a program is needed");
-    tap_ok(!options(&spec, &descriptor, WORDS("--memory")) && strstr(message, "needs a value"),
-           "options: and values");
+    tap_ok(!options(&spec, &descriptor, WORDS("--memory")) && strstr(message, "needs a value"), "options: and values");
     tap_ok(!options(&spec, &descriptor, WORDS("--cpu", "2", "--", "/x")), "options: a time needs its unit");
     tap_ok(!options(&spec, &descriptor, WORDS("--speed", "2", "--", "/x")) && strstr(message, "--speed"),
            "options: an unknown one is named");
@@ -178,9 +173,9 @@ static void test_units(void) {
     tap_ok(spec_size("0", &value) && value == 0 && spec_size("3K", &value) && value == 3072 &&
                spec_size("2G", &value) && value == UINT64_C(2) << 30,
            "units: sizes");
-    tap_ok(!spec_size("", &value) && !spec_size("M", &value) && !spec_size("1 M", &value) &&
-               !spec_size("1m", &value) && !spec_size("1.5M", &value) &&
-               !spec_size("99999999999999999999", &value) && !spec_size("18446744073709551615K", &value),
+    tap_ok(!spec_size("", &value) && !spec_size("M", &value) && !spec_size("1 M", &value) && !spec_size("1m", &value) &&
+               !spec_size("1.5M", &value) && !spec_size("99999999999999999999", &value) &&
+               !spec_size("18446744073709551615K", &value),
            "units: what isn't one");
     tap_ok(spec_duration("5ms", &value) && value == 5 && spec_duration("2s", &value) && value == 2000 &&
                spec_duration("3m", &value) && value == 180000 && !spec_duration("3", &value) &&

@@ -22,21 +22,19 @@ static void test_processes(void) {
                    PROTOCOL_ENDING_CPU);
     driver_outcome_end(&outcome);
     double before = driver_now_ms();
-    trial_prints(
-        "daemon",
-        "import os, time\n"
-        "if os.fork() == 0:\n  os.setsid()\n  if os.fork() == 0:\n    for n in range(3): os.close(n)\n"
-        "    while True: time.sleep(1)\n  os._exit(0)\nos.wait()\nprint('parent')\n",
-        "parent\n");
-    trial_prints("child keeps the output",
-                 "import os, time\nif os.fork() == 0: time.sleep(60)\nprint('parent')\n", "parent\n");
+    trial_prints("daemon",
+                 "import os, time\n"
+                 "if os.fork() == 0:\n  os.setsid()\n  if os.fork() == 0:\n    for n in range(3): os.close(n)\n"
+                 "    while True: time.sleep(1)\n  os._exit(0)\nos.wait()\nprint('parent')\n",
+                 "parent\n");
+    trial_prints("child keeps the output", "import os, time\nif os.fork() == 0: time.sleep(60)\nprint('parent')\n",
+                 "parent\n");
     tap_ok(driver_now_ms() - before < 2500, "daemon and child: nobody was waited for");
-    trial_prints(
-        "many zombies",
-        "import os, signal\n"
-        "for i in range(100):\n  if os.fork() == 0:\n    if os.fork() == 0: os._exit(0)\n    os._exit(0)\n"
-        "  os.wait()\nprint('done')\n",
-        "done\n");
+    trial_prints("many zombies",
+                 "import os, signal\n"
+                 "for i in range(100):\n  if os.fork() == 0:\n    if os.fork() == 0: os._exit(0)\n    os._exit(0)\n"
+                 "  os.wait()\nprint('done')\n",
+                 "done\n");
     trial_prints("subprocess and pool",
                  "import subprocess, multiprocessing, threading\n"
                  "def square(x): return x * x\n"
@@ -58,64 +56,58 @@ static void test_walls(void) {
                  "  try: socket.socket(family, socket.SOCK_DGRAM); print('made', family)\n"
                  "  except OSError: pass\n",
                  "refused\nrefused\nrefused\n");
-    trial_prints(
-        "no host files",
-        "import os\n"
-        "try: open('/proc/self/oom_score_adj', 'w').write('0'); print('safe')\nexcept OSError: pass\n"
-        "for path in ['/root', '/home', '/sys', '/proc/sys', '/proc/kcore', '/etc/shadow', '/var', '/run',\n"
-        "             '/work', '/proc/1', '/proc/1/environ', '/dev/tty', '/dev/sda', '/dev/kmsg', '/boot']:\n"
-        "  if os.path.exists(path): print('there is', path)\n"
-        "try: os.listdir('/scratch'); print('scratch')\nexcept OSError: pass\n",
-        "");
+    trial_prints("no host files",
+                 "import os\n"
+                 "try: open('/proc/self/oom_score_adj', 'w').write('0'); print('safe')\nexcept OSError: pass\n"
+                 "for path in ['/root', '/home', '/sys', '/proc/sys', '/proc/kcore', '/etc/shadow', '/var', '/run',\n"
+                 "             '/work', '/proc/1', '/proc/1/environ', '/dev/tty', '/dev/sda', '/dev/kmsg', '/boot']:\n"
+                 "  if os.path.exists(path): print('there is', path)\n"
+                 "try: os.listdir('/scratch'); print('scratch')\nexcept OSError: pass\n",
+                 "");
     trial_prints("no other processes",
                  "import os\n"
                  "print([p for p in os.listdir('/proc') if p.isdigit()] == [str(os.getpid())])\n"
                  "for p in range(1, 50):\n  if p != os.getpid():\n"
                  "    try: os.kill(p, 9); print('killed', p)\n    except OSError: pass\n",
                  "True\n");
-    trial_prints(
-        "no capabilities",
-        "status = open('/proc/self/status').read()\nimport os\n"
-        "print([line.split()[1] for line in status.splitlines() if line.startswith(('CapPrm', 'CapEff',"
-        " 'NoNewPrivs', 'Seccomp:'))], os.getuid(), os.getgid(), os.getgroups())\n",
-        "['0000000000000000', '0000000000000000', '1', '2'] 1000 1000 []\n");
-    trial_prints(
-        "source stays",
-        "import os\n"
-        "for attempt in (lambda: open(__file__, 'a'), lambda: os.remove(__file__),\n"
-        "                lambda: os.rename(__file__, __file__ + 'x'), lambda: os.chmod(__file__, 0o777),\n"
-        "                lambda: open('helper.py', 'w'), lambda: os.mkdir('__pycache__'),\n"
-        "                lambda: os.symlink('x', 'y'), lambda: open('/usr/lib/x', 'w')):\n"
-        "  try: attempt(); print('done')\n  except OSError: pass\n",
-        "");
-    trial_prints("no descriptors",
-                 "import os\nprint(sorted(int(n) for n in os.listdir('/proc/self/fd'))[:-1])\n",
+    trial_prints("no capabilities",
+                 "status = open('/proc/self/status').read()\nimport os\n"
+                 "print([line.split()[1] for line in status.splitlines() if line.startswith(('CapPrm', 'CapEff',"
+                 " 'NoNewPrivs', 'Seccomp:'))], os.getuid(), os.getgid(), os.getgroups())\n",
+                 "['0000000000000000', '0000000000000000', '1', '2'] 1000 1000 []\n");
+    trial_prints("source stays",
+                 "import os\n"
+                 "for attempt in (lambda: open(__file__, 'a'), lambda: os.remove(__file__),\n"
+                 "                lambda: os.rename(__file__, __file__ + 'x'), lambda: os.chmod(__file__, 0o777),\n"
+                 "                lambda: open('helper.py', 'w'), lambda: os.mkdir('__pycache__'),\n"
+                 "                lambda: os.symlink('x', 'y'), lambda: open('/usr/lib/x', 'w')):\n"
+                 "  try: attempt(); print('done')\n  except OSError: pass\n",
+                 "");
+    trial_prints("no descriptors", "import os\nprint(sorted(int(n) for n in os.listdir('/proc/self/fd'))[:-1])\n",
                  "[0, 1, 2]\n");
-    trial_prints(
-        "refused calls",
-        "import ctypes, os\nlibc = ctypes.CDLL(None, use_errno=True)\n"
-        "calls = {'unshare': (272, 0x10000000), 'mount': (165, 0, 0, 0, 0, 0), 'ptrace': (101, 0, 0, 0, 0),\n"
-        "  'bpf': (321, 0, 0, 0), 'keyctl': (250, 0, 0), 'setns': (308, 0, 0), 'clone3': (435, 0, 0),\n"
-        "  'userns': (56, 0x10000011, 0, 0, 0, 0), 'io_uring': (425, 1, 0), 'chroot': (161, b'/tmp'),\n"
-        "  'ioctl': (16, 0, 0x100005412, b'x'), 'shmget': (29, 1, 4096, 0o1777), 'msgget': (68, 1, 0o1777),\n"
-        "  'perf': (298, 0, 0, -1, -1, 0), 'userfaultfd': (323, 0), 'personality': (135, 8),\n"
-        "  'open_by_handle': (304, 0, 0, 0), 'mq_open': (240, b'x', 0o100, 0o777, 0)}\n"
-        "for name, call in calls.items():\n"
-        "  if libc.syscall(*call) != -1: print(name, 'went through')\n"
-        "  elif ctypes.get_errno() not in (1, 38, 25): print(name, ctypes.get_errno())\n"
-        "import resource\n"
-        "resource.setrlimit(resource.RLIMIT_CORE, (0, 0)); print(resource.getrlimit(resource.RLIMIT_CORE))\n"
-        "os.mkfifo('/tmp/fifo')\n"
-        "try: os.mknod('/tmp/device', 0o20666, os.makedev(1, 3)); print('device')\nexcept OSError: pass\n",
-        "(1, 1)\n");
-    struct driver_outcome outcome =
-        trial_once("foreign calls",
-                   "import ctypes, mmap\n"
-                   "code = mmap.mmap(-1, 4096, prot=7)\n"
-                   "code.write(bytes.fromhex('b814000000cd80c3'))\n"
-                   "ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_"
-                   "buffer(code)))()\nprint('went on')\n",
-                   NULL, PROTOCOL_ENDING_SIGNAL);
+    trial_prints("refused calls",
+                 "import ctypes, os\nlibc = ctypes.CDLL(None, use_errno=True)\n"
+                 "calls = {'unshare': (272, 0x10000000), 'mount': (165, 0, 0, 0, 0, 0), 'ptrace': (101, 0, 0, 0, 0),\n"
+                 "  'bpf': (321, 0, 0, 0), 'keyctl': (250, 0, 0), 'setns': (308, 0, 0), 'clone3': (435, 0, 0),\n"
+                 "  'userns': (56, 0x10000011, 0, 0, 0, 0), 'io_uring': (425, 1, 0), 'chroot': (161, b'/tmp'),\n"
+                 "  'ioctl': (16, 0, 0x100005412, b'x'), 'shmget': (29, 1, 4096, 0o1777), 'msgget': (68, 1, 0o1777),\n"
+                 "  'perf': (298, 0, 0, -1, -1, 0), 'userfaultfd': (323, 0), 'personality': (135, 8),\n"
+                 "  'open_by_handle': (304, 0, 0, 0), 'mq_open': (240, b'x', 0o100, 0o777, 0)}\n"
+                 "for name, call in calls.items():\n"
+                 "  if libc.syscall(*call) != -1: print(name, 'went through')\n"
+                 "  elif ctypes.get_errno() not in (1, 38, 25): print(name, ctypes.get_errno())\n"
+                 "import resource\n"
+                 "resource.setrlimit(resource.RLIMIT_CORE, (0, 0)); print(resource.getrlimit(resource.RLIMIT_CORE))\n"
+                 "os.mkfifo('/tmp/fifo')\n"
+                 "try: os.mknod('/tmp/device', 0o20666, os.makedev(1, 3)); print('device')\nexcept OSError: pass\n",
+                 "(1, 1)\n");
+    struct driver_outcome outcome = trial_once("foreign calls",
+                                               "import ctypes, mmap\n"
+                                               "code = mmap.mmap(-1, 4096, prot=7)\n"
+                                               "code.write(bytes.fromhex('b814000000cd80c3'))\n"
+                                               "ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_"
+                                               "buffer(code)))()\nprint('went on')\n",
+                                               NULL, PROTOCOL_ENDING_SIGNAL);
     tap_ok(outcome.result.signal == SIGSYS, "foreign calls: killed for int 0x80");
     driver_outcome_end(&outcome);
 }
@@ -169,7 +161,7 @@ static void test_killed_host(void) {
     close(told[1]);
     bool started = read(told[0], &sandbox, sizeof sandbox) == (ssize_t)sizeof sandbox;
     close(told[0]);
-    struct timespec pause = {.tv_nsec = 200000000};
+    struct timespec pause = { .tv_nsec = 200000000 };
     nanosleep(&pause, NULL);
     int within = trial_count_descendants(sandbox);
     kill(host, SIGKILL);
@@ -177,7 +169,7 @@ static void test_killed_host(void) {
     bool gone = false;
     driver_note(sandbox);
     for (int i = 0; i < 1000 && !gone; i++) {
-        struct timespec shorter = {.tv_nsec = 2000000};
+        struct timespec shorter = { .tv_nsec = 2000000 };
         gone = waitpid(sandbox, NULL, WNOHANG) == sandbox;
         nanosleep(&shorter, NULL);
     }
@@ -198,10 +190,8 @@ static void test_killed_supervisor(void) {
     tap_ok(driver_wait(&driver) == 128 + SIGKILL, "killed supervisor: is reaped");
     while (waitpid(-1, NULL, WNOHANG) > 0) {
     }
-    tap_ok(trial_start(&next, "pass\n") && driver_end(&next) == 0,
-           "killed supervisor: the next sandbox works");
-    tap_ok(trial_count_groups("/sys/fs/cgroup", 4, process) == 0,
-           "killed supervisor: and removes what was left");
+    tap_ok(trial_start(&next, "pass\n") && driver_end(&next) == 0, "killed supervisor: the next sandbox works");
+    tap_ok(trial_count_groups("/sys/fs/cgroup", 4, process) == 0, "killed supervisor: and removes what was left");
 }
 
 static void test_hostile_host(void) {

@@ -49,7 +49,7 @@ bool trial_start(struct driver *driver, const char *source) {
     return false;
 }
 
-static const char *const endings[] = {"none", "exit", "signal", "cpu", "wall", "memory", "output"};
+static const char *const endings[] = { "none", "exit", "signal", "cpu", "wall", "memory", "output" };
 
 void trial_tell(const struct driver *driver, const struct driver_outcome *outcome) {
     if (outcome->failed) {
@@ -71,7 +71,7 @@ void trial_tell(const struct driver *driver, const struct driver_outcome *outcom
 struct driver_outcome trial_once(const char *name, const char *source, const struct protocol_limits *limits,
                                  enum protocol_ending ending) {
     struct driver driver;
-    struct driver_outcome outcome = {.failed = true};
+    struct driver_outcome outcome = { .failed = true };
     if (!tap_ok(trial_start(&driver, source), "%s: sandbox starts", name)) {
         driver_wait(&driver);
         return outcome;

@@ -167,8 +167,16 @@ end
 
 local check
 
+-- Nobody reads more, and a file that is wrong in a hundred thousand places must not cost seconds and megabytes to
+-- refuse.
+local most_errors = 20
+
 local function report(errors, path, message)
-  errors[#errors + 1] = { path = path, message = message }
+  if #errors < most_errors then
+    errors[#errors + 1] = { path = path, message = message }
+  else
+    errors.more = true
+  end
 end
 
 local function join(path, name)
@@ -183,22 +191,37 @@ local function default_of(description)
   return default
 end
 
+-- A name that nobody knows may be anything, also megabytes or what steers a terminal.
+local function name_text(name)
+  if #name <= 60 and name:find("^[%w_.-]+$") then
+    return name
+  end
+  return ("[%s]"):format(units.format_text(name, 60))
+end
+
 local function check_unknown(description, value, path, errors)
   local known, names = {}, {}
   for index, field in ipairs(description.fields) do
     known[field.name], names[index] = true, field.name
   end
-  local strangers = {}
+  local strangers, others = {}, {}
   for name in next, value do
-    if not known[name] then
-      strangers[#strangers + 1] = type(name) == "string" and name or ("[%s]"):format(tostring(name))
+    if type(name) ~= "string" then
+      others[#others + 1] = ("[%s]"):format(math.type(name) and tostring(name) or "a " .. type(name))
+    elseif not known[name] then
+      strangers[#strangers + 1] = name
     end
   end
   table.sort(strangers)
-  for _, name in ipairs(strangers) do
-    local near = schema.nearest(name, names)
+  table.sort(others)
+  for index = 1, #strangers + #others do
+    if errors.more then
+      break
+    end
+    local name = strangers[index]
+    local near = name and schema.nearest(name, names)
     local advice = near and ('did you mean "%s"?'):format(near) or "known are " .. table.concat(names, ", ")
-    report(errors, join(path, name), "unknown field; " .. advice)
+    report(errors, join(path, name and name_text(name) or others[index - #strangers]), "unknown field; " .. advice)
   end
 end
 
@@ -244,6 +267,9 @@ local function check_list(description, value, path, errors, options)
   end
   local result = {}
   for index = 1, count do
+    if errors.more then
+      break
+    end
     result[index] = check(description.of, rawget(value, index), ("%s[%d]"):format(path, index), errors, options)
   end
   return result
@@ -264,7 +290,10 @@ local function check_union(description, value, path, errors, options)
     end
   end
   if closest then
-    table.move(closest, 1, #closest, #errors + 1, errors)
+    for _, one in ipairs(closest) do
+      report(errors, one.path, one.message)
+    end
+    errors.more = errors.more or closest.more
     return nil
   end
   return report(errors, path, ("expected %s, found %s"):format(schema.expected(description), found(value)))
@@ -274,6 +303,9 @@ local function check_string(description, value, path, errors)
   local length = description.length or { 1 }
   if type(value) ~= "string" or (description.match and not value:find(description.match)) then
     return report(errors, path, ("expected %s, found %s"):format(schema.expected(description), found(value)))
+  elseif value:find("\0", 1, true) then
+    return report(errors, path, ("expected %s without NUL bytes, found %s"):format(schema.expected(description),
+      found(value)))
   elseif value == "" and (length[1] or 0) > 0 then
     return report(errors, path, ("expected %s, found an empty text"):format(schema.expected(description)))
   elseif not in_range(#value, length) then
@@ -345,8 +377,8 @@ end
 
 local option_names = { defaults = true, path = true }
 
---- Validates a value. Returns a fresh copy of it with units read and defaults filled in; or everything that is wrong
---- with it, each as `path: what`, and the same as an array.
+--- Validates a value. Returns a fresh copy of it with units read and defaults filled in; or what is wrong with it, the
+--- first twenty faults, each as `path: what`, and the same as an array.
 ---@param description table
 ---@param value any
 ---@param options {defaults:boolean|nil, path:string|nil}|nil defaults = false: only what is given is checked and
@@ -371,6 +403,9 @@ function schema.check(description, value, options)
   local lines = {}
   for index, one in ipairs(errors) do
     lines[index] = one.path == "" and one.message or one.path .. ": " .. one.message
+  end
+  if errors.more then
+    lines[#lines + 1] = "and more that is wrong"
   end
   return nil, table.concat(lines, "; "), "schema", errors
 end

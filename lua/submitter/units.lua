@@ -9,6 +9,9 @@ local size_units = { b = 1, k = 1 << 10, m = 1 << 20, g = 1 << 30, t = 1 << 40 }
 -- Beyond this a float can't hold every integer.
 local largest = 1 << 53
 
+-- No amount takes more; and the patterns below need time by the square of a text's length.
+local amount_limit_bytes = 64
+
 local function amount(number, factor)
   local value = tonumber(number)
   if not value then
@@ -39,7 +42,10 @@ function units.milliseconds(value)
   end
   local total, position = 0, 1
   while position <= #value do
-    local number, unit, after = value:match("^%s*(%d+%.?%d*)%s*(%a+)%s*()", position)
+    local number, unit, after
+    if #value <= amount_limit_bytes then
+      number, unit, after = value:match("^%s*(%d+%.?%d*)%s*(%a+)%s*()", position)
+    end
     local part = number and duration_units[unit] and amount(number, duration_units[unit])
     if not part or total + part > largest then
       return nil, ('expected a duration such as "250ms", "5s" or "2m" (ms, s, m, h, d), found %s')
@@ -69,7 +75,10 @@ function units.bytes(value)
   if type(value) ~= "string" then
     return nil, 'expected a size such as "64K", "256M" or "1G", found a ' .. type(value)
   end
-  local number, unit, suffix = value:match("^%s*(%d+%.?%d*)%s*(%a?)(%a*)%s*$")
+  local number, unit, suffix
+  if #value <= amount_limit_bytes then
+    number, unit, suffix = value:match("^%s*(%d+%.?%d*)%s*(%a?)(%a*)%s*$")
+  end
   local factor = number and (unit == "" and 1 or size_units[unit:lower()])
   local is_known = factor and (suffix == "" or (suffix:lower() == "ib" and unit:lower() ~= "b"))
   local result = is_known and amount(number, factor)

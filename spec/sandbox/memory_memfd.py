@@ -1,5 +1,5 @@
-# attack: takes memory as files without a name
-# wall: the memory limit of the case's cgroup, which such files count towards; RLIMIT_FSIZE bounds each
+# attack: takes memory as files without a name, which without a cgroup nothing would count
+# wall: the memory limit of the case's cgroup, which such files count towards; without one the filter has none
 # ending: memory
 # ending in rlimit: exit 0
 # output: refused

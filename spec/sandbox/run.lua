@@ -145,17 +145,21 @@ local function run_cases(setting, program, sandbox, complain)
     }
     if not result then return complain(("case %d: the sandbox failed: %s"):format(number, message)) end
     local elapsed_ms = host.clock.monotonic_ms() - before
-    local complaints = judge.case(program, setting.accounting, result, elapsed_ms, setting.canary.secret)
+    local complaints, only_late =
+      judge.case(program, setting.accounting, result, elapsed_ms, setting.canary.secret)
     for _, complaint in ipairs(complaints) do
-      complain(program.cases > 1 and ("case %d %s"):format(number, complaint) or complaint)
+      complain(program.cases > 1 and ("case %d %s"):format(number, complaint) or complaint, only_late)
     end
   end
 end
 
--- All that is wrong, as complaints.
+-- All that is wrong, as complaints; and whether all of them are about lateness.
 local function run_program(setting, program)
-  local complaints = {}
-  local function complain(text) complaints[#complaints + 1] = text end
+  local complaints, only_late = {}, true
+  local function complain(text, late)
+    complaints[#complaints + 1] = text
+    only_late = only_late and late or false
+  end
   local sandbox, supervisor = start_sandbox(setting, program.limits)
   local groups = machine.groups(supervisor)
   local in_time, message = host.task.within(patience_ms, function()
@@ -167,7 +171,15 @@ local function run_program(setting, program)
   closed, message = host.task.within(patience_ms, sandbox.close, sandbox)
   if not closed then complain("the sandbox didn't close: " .. tostring(message)) end
   for _, complaint in ipairs(machine.left_over(supervisor, groups)) do complain(complaint) end
-  return complaints
+  return complaints, only_late
+end
+
+-- What else runs on the machine can make us late, the walls' own lateness comes again: twice more is asked.
+local function run_patiently(setting, program)
+  for attempt = 1, 3 do
+    local complaints, only_late = run_program(setting, program)
+    if attempt == 3 or #complaints == 0 or not only_late then return complaints end
+  end
 end
 
 -- ---- all of them ----
@@ -190,7 +202,7 @@ end
 local function run_one(setting, program)
   local skipped = reason_to_skip(program, setting.abilities)
   if skipped then return report(program.name, {}, skipped) end
-  local good, complaints = pcall(run_program, setting, program)
+  local good, complaints = pcall(run_patiently, setting, program)
   report(program.name, good and complaints or { complaints })
 end
 

@@ -16,9 +16,8 @@ for path in ("/tmp/large", "/dev/shm/large"):
             got.append(path)
         except OSError:
             pass
-memory = os.memfd_create("large")
 try:
-    os.ftruncate(memory, 1 << 40)
+    os.ftruncate(os.memfd_create("large"), 1 << 40)
     got.append("memfd")
 except OSError:
     pass

@@ -98,15 +98,20 @@ local function chosen(letters, arguments)
   return found
 end
 
+--- Does it to each that was chosen. One with which it can't be done doesn't keep the others from it.
 local function each(letters, arguments, done, work)
   local found, message, code = chosen(letters, arguments)
   if not found then return nil, message, code end
+  local failures = {}
   for _, letter in ipairs(found) do
-    local worked
-    worked, message = work(letter)
-    if not worked then return nil, message, "environment" end
-    io.stdout:write(done, " ", letter.id, "\n")
+    local worked, failure = work(letter)
+    if worked then
+      io.stdout:write(done, " ", letter.id, "\n")
+    else
+      failures[#failures + 1] = failure
+    end
   end
+  if #failures > 0 then return nil, table.concat(failures, "\n"), "environment" end
   if #found == 0 then io.stdout:write("no dead letters\n") end
   return 0
 end

@@ -49,19 +49,19 @@ local function check_limits(header, accounting, result, complain)
   local limits, late = header.limits, header.alone and late_alone_ms or late_ms
   local cpu_ms, wall_ms = result.cpu_us / 1000, result.wall_us / 1000
   if wall_ms > limits.wall_ms + late then
-    complain(("ran for %.0f ms with a limit of %d by the clock"):format(wall_ms, limits.wall_ms))
+    complain(("ran for %.0f ms with a limit of %d by the clock"):format(wall_ms, limits.wall_ms), true)
   end
   if result.ending == "wall" and wall_ms < limits.wall_ms then
     complain(("is said to have reached %d ms by the clock after %.0f"):format(limits.wall_ms, wall_ms))
   end
   if cpu_ms > limits.cpu_ms + late then
-    complain(("used %.0f ms of CPU time with a limit of %d"):format(cpu_ms, limits.cpu_ms))
+    complain(("used %.0f ms of CPU time with a limit of %d"):format(cpu_ms, limits.cpu_ms), true)
   end
   if result.ending == "cpu" and cpu_ms < limits.cpu_ms then
     complain(("is said to have reached %d ms of CPU time with %.0f"):format(limits.cpu_ms, cpu_ms))
   end
   if header.within and wall_ms > header.within then
-    complain(("took %.0f ms where %d should do"):format(wall_ms, header.within))
+    complain(("took %.0f ms where %d should do"):format(wall_ms, header.within), true)
   end
   if accounting == "cgroup" and result.memory_bytes > limits.memory_bytes * 1.05 + (1 << 20) then
     complain(("had %d bytes of memory with a limit of %d"):format(result.memory_bytes, limits.memory_bytes))
@@ -76,9 +76,13 @@ end
 ---@param elapsed_ms integer how long we waited for it
 ---@param secret string what must not come out
 ---@return string[]
+---@return boolean only_late all of them are that something took too long, which a busy machine can do as well
 function judge.case(header, accounting, result, elapsed_ms, secret)
-  local complaints = {}
-  local function complain(text) complaints[#complaints + 1] = text end
+  local complaints, only_late = {}, true
+  local function complain(text, late)
+    complaints[#complaints + 1] = text
+    only_late = only_late and late or false
+  end
   local wanted = { ending = header.ending, output = header.output }
   if accounting == "rlimit" then
     wanted.ending = header["ending in rlimit"] or wanted.ending
@@ -89,10 +93,10 @@ function judge.case(header, accounting, result, elapsed_ms, secret)
   check_limits(header, accounting, result, complain)
   -- What comes after its end: killing, draining, making all as it was.
   if elapsed_ms > result.wall_us / 1000 + 1000 then
-    complain(("the verdict came %.0f ms after its end"):format(elapsed_ms - result.wall_us / 1000))
+    complain(("the verdict came %.0f ms after its end"):format(elapsed_ms - result.wall_us / 1000), true)
   end
   if (result.stdout .. result.stderr):find(secret, 1, true) then complain("A SECRET CAME OUT") end
-  return complaints
+  return complaints, only_late
 end
 
 return judge
