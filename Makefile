@@ -26,7 +26,7 @@ comma := ,
 
 PACKAGES_BUILD := gcc libc6-dev make pkg-config liblua5.4-dev libuv1-dev libseccomp-dev libssl-dev lua-cjson \
                   lua-argparse python3-minimal
-PACKAGES_TEST  := lua-busted
+PACKAGES_TEST  := lua-busted python3
 PACKAGES_LINT  := lua5.4 clang clang-format clang-tidy cppcheck lua-check shellcheck
 
 # Installs what is missing of the packages named (as root), or prints the one line to run. $(1): packages
@@ -124,6 +124,7 @@ test: packages-test programs $(TEST_PROGRAMS)
 	@$(SUITE) $(C_SUITES) \
 	    'specs: $(RUN) spec/run.lua' \
 	    'attacks: $(RUN) spec/sandbox/run.lua' \
+	    'attacks-rlimit: $(RUN) spec/sandbox/run.lua --accounting rlimit' \
 	    'crowd: $(RUN) spec/integration/crowd.lua 60' \
 	    'bad-input: $(RUN) spec/integration/bad_input.lua' \
 	    'kill: $(RUN) spec/integration/kill.lua 5 24'

@@ -41,13 +41,19 @@ local function copy()
   must(ok or nil, "the copy can't be built: " .. output)
 end
 
---- Replaces one occurrence, which must be there exactly once; returns what puts it back.
-local function seed(directory, fault)
+--- The text of a fault's file and where its place is in it, which must be there exactly once.
+local function place(directory, fault)
   local text = must(directory:read(fault.file))
   local first, last = text:find(fault.from, 1, true)
   must(first, ("%s: the place of this fault is gone from %s; bring the list up to date"):format(fault.name, fault.file))
   must(not text:find(fault.from, last + 1, true) or nil,
     ("%s: its place isn't unique in %s"):format(fault.name, fault.file))
+  return text, first, last
+end
+
+--- Puts the fault in; returns what takes it out again.
+local function seed(directory, fault)
+  local text, first, last = place(directory, fault)
   must(directory:write(fault.file, text:sub(1, first - 1) .. fault.to .. text:sub(last + 1)))
   return function() must(directory:write(fault.file, text)) end
 end
@@ -62,6 +68,7 @@ end
 
 copy()
 local directory = must(host.file.directory(tree))
+for _, fault in ipairs(chosen) do place(directory, fault) end
 local names = {}
 for suite in pairs(suites) do names[#names + 1] = suite end
 table.sort(names)

@@ -78,6 +78,14 @@ describe("key.parse_document", function()
     refuses(key.parse_document, ("a/"):rep(2500), "5000 bytes")
   end)
 
+  it("shows a refused key whole, because its end says which object it is", function()
+    local long = ("a"):rep(200) .. "/b/c/" .. subid .. "/" .. subid .. ".py"
+    local _, message = key.parse_document(long)
+    assert.matches('"' .. long .. '"', message, 1, true)
+    _, message = key.check(long .. "/..")
+    assert.matches(long .. '/.."', message, 1, true)
+  end)
+
   it("leaves room for every name that belongs to the longest document key", function()
     local three = ("a"):rep(255) .. "/" .. ("b"):rep(255) .. "/" .. ("c"):rep(255)
     local location = assert(key.parse_document("/" .. three .. "/" .. subid .. "/" .. subid .. ".json"))

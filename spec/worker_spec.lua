@@ -408,6 +408,24 @@ describe("the worker", function()
       assert.are.equal(1, parts.queue:depth().ready)
     end)
 
+    it("finishes also what waits for its twin", function()
+      local finish = host.task.event()
+      parts.runner.programs.slow = function()
+        finish:wait()
+        return "3\n"
+      end
+      parts.store.objects[fake.prefix .. ".py"] = "slow"
+      serve(function(one)
+        local ids = { parts.queue:send(fake.message { regrade = "r1" }), parts.queue:send(fake.message { regrade = "r2" }) }
+        support.eventually("the start", function() return parts.runner.cases == 1 and parts.queue:depth().held == 2 end)
+        one:stop()
+        host.clock.sleep_ms(5)
+        finish:set()
+        support.eventually("the end", function() return parts.queue.deleted[ids[1]] and parts.queue.deleted[ids[2]] end)
+      end)
+      assert.are.equal(2, fake.published(parts, truth_key).run)
+    end)
+
     it("survives being told at the moment when messages come", function()
       local id
       serve(function(one)

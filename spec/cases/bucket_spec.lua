@@ -78,6 +78,17 @@ describe("cases in the bucket", function()
     assert.are.equal("instructor", select(3, read(objects)))
   end)
 
+  it("are the instructor's to mend where they are too large together", function()
+    local objects, text = {}, ("x"):rep(43 << 20)
+    for _, name in ipairs { "1.in", "1.out", "2.in" } do objects["a/e/s/grading/test/" .. name] = text end
+    objects["a/e/s/grading/test/2.out"] = "1"
+    local _, message, code = read(objects)
+    assert.are.equal("instructor", code)
+    assert.matches("a/e/s/grading/test have more than 134217728 bytes together", message, 1, true)
+    objects["a/e/s/grading/test/2.in"] = "1"
+    assert.are.equal(2, #assert(read(objects)).cases)
+  end)
+
   it("pass on that the store is in trouble", function()
     local broken = store.open {}
     broken.fail = function() return "no route to the bucket", "unavailable" end

@@ -67,6 +67,16 @@ describe("lines.read", function()
     assert.are.equal(1, #assert(lines.read(mark .. "\n", "\n")).cases)
   end)
 
+  it("refuses what is more than anybody meant", function()
+    assert.are.equal(100000, #assert(lines.read(("\n"):rep(100000), ("\n"):rep(100000))).cases)
+    local found, message, code = lines.read(("\n"):rep(1 << 26), "1\n", { input = "x/test.in", expected = "x/test.out" })
+    assert.is_nil(found)
+    assert.are.equal("instructor", code)
+    assert.matches("x/test.in has more than 100000 lines", message, 1, true)
+    assert.matches("x/test.out has more than", select(2, lines.read("1\n", ("\n"):rep(100001),
+      { input = "x/test.in", expected = "x/test.out" })), 1, true)
+  end)
+
   it("refuses no cases at all", function()
     local found, message, code = lines.read("", "", { input = "x/test.in", expected = "x/test.out" })
     assert.is_nil(found)

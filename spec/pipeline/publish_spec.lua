@@ -60,6 +60,9 @@ describe("publish", function()
     local cases = parts.runner.cases
     local job = assert(deliver(parts))
     assert.is_not_nil(job.standing)
+    local looks = 0
+    for _, name in ipairs(parts.store:asked "get") do looks = looks + (name == truth_key and 1 or 0) end
+    assert.are.equal(1, looks)
     assert.are.same({}, parts.store:asked "put")
     assert.are.same({}, parts.store:asked "delete")
     assert.are.equal(cases, parts.runner.cases)
@@ -104,6 +107,14 @@ describe("publish", function()
       end
       assert.are.same(wanted, found)
     end
+  end)
+
+  it("holds no cases of a result that doesn't answer", function()
+    assert(deliver(parts))
+    parts.store.objects[fake.prefix .. ".py"] = "sum"
+    local job = assert(deliver(parts))
+    assert.are.same({ 1, {} }, { job.truth.attempt, job.truth.cases })
+    assert.are.equal(3, #fake.published(parts, truth_key).cases)
   end)
 
   it("counts attempts by what was handed in, and every run", function()

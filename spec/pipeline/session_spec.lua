@@ -31,6 +31,40 @@ describe("a session", function()
     end
   end)
 
+  it("is gone at the second try where closing it was interrupted", function()
+    for _, begin in ipairs { session.prepare, session.take } do
+      local parts = fake.parts()
+      local start, Session = parts.runner.start, nil
+      -- Slow, and not to be interrupted: as the thread pool is.
+      local function slowly()
+        local resumed
+        repeat resumed = pcall(host.clock.sleep_ms, 5) until resumed
+      end
+      function parts.runner:start(limits)
+        slowly()
+        local started = assert(start(self, limits))
+        Session = getmetatable(started)
+        return setmetatable({
+          close = function()
+            slowly()
+            return Session.close(started)
+          end,
+        }, { __index = started })
+      end
+      local job = job_of(parts)
+      local closer = host.task.spawn("closer", function()
+        begin(job)
+        host.clock.sleep_ms(1)
+        local first = pcall(session.close, job)
+        assert(session.close(job))
+        return first, parts.runner.open
+      end)
+      host.clock.sleep_ms(begin == session.take and 8 or 3)
+      closer:cancel "too late"
+      assert.are.same({ true, false, 0 }, { closer:join() })
+    end
+  end)
+
   it("that failed says why", function()
     local parts = fake.parts()
     parts.runner.fail_start = function() return "no cgroup", "environment" end

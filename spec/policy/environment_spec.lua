@@ -24,6 +24,16 @@ describe("a policy file", function()
     end
   end)
 
+  it("has bounded mistakes", function()
+    for _, text in ipairs { "error(('x'):rep(1000000))", "return " .. ("x"):rep(1000000) .. " y" } do
+      local value, message = load(text)
+      assert.is_nil(value)
+      assert.is_true(#message <= 1000)
+    end
+    local policy = assert(load "return { f = function() error(('x'):rep(1000000)) end }")
+    assert.is_true(#select(2, environment.call("f", policy.f)) < 1100)
+  end)
+
   it("is ended when it doesn't end", function()
     for _, text in ipairs {
       "while true do end", "::again:: goto again", "local function f() return f() end return f()",

@@ -3,7 +3,7 @@ local report_case = require "submitter.report.case"
 
 local null = host.json.null
 
-local function record(fields, judgement, actual_bytes)
+local function record(fields, judgement, actual_bytes, stderr_bytes)
   local result = {
     ending = "exit", exit_code = 0, cpu_ms = 5, wall_ms = 6, memory_bytes = 7, stdout = "3\n", stderr = "",
     stdout_truncated = false, stderr_truncated = false,
@@ -11,8 +11,10 @@ local function record(fields, judgement, actual_bytes)
   for name, value in pairs(fields or {}) do
     if value == null then result[name] = nil else result[name] = value end
   end
-  return report_case.record({ number = 1, input = "1 2", expected = "3", form = "line" }, result,
-    judgement or { pass = true, verdict = "AC", points = 1 }, actual_bytes or 0)
+  local held = { actual_bytes = actual_bytes or 0, stderr_bytes = stderr_bytes or 0 }
+  local made = report_case.record({ number = 1, input = "1 2", expected = "3", form = "line" }, result,
+    judgement or { pass = true, verdict = "AC", points = 1 }, held)
+  return made, held.actual_bytes, held.stderr_bytes
 end
 
 describe("the record of a case", function()
@@ -68,6 +70,9 @@ describe("the record of a case", function()
     assert.is_true(one.actual_truncated)
     assert.are.equal(limit, held)
     assert.is_false(record({ stdout = "" }, nil, limit).actual_truncated)
+    local _, _, stderr_held = record({ stderr = "12345" }, nil, 0, limit - 3)
+    assert.are.equal(limit, stderr_held)
+    assert.are.equal("123", record({ stderr = "12345" }, nil, 0, limit - 3).stderr)
   end)
 
   it("cuts in front of a character, not through it", function()

@@ -18,7 +18,7 @@ local function run_case(number, verdict, fields)
   return (report_case.record(case, result, {
     pass = verdict == "AC", verdict = verdict, note = verdict ~= "AC" and "as " .. verdict or nil,
     points = verdict == "AC" and 1 or 0,
-  }, 0))
+  }, { actual_bytes = 0, stderr_bytes = 0 }))
 end
 
 local function job(fields)

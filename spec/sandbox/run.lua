@@ -18,6 +18,15 @@ local machine = require "machine"
 
 local secret_name, patience_ms = "SUBMITTER_ATTACK_SECRET", 20 * 1000
 
+-- The handles have to be kept: one that is collected handles nothing any more.
+local function on_stop(handler)
+  local handles = {}
+  for _, signal in ipairs { "TERM", "INT", "HUP" } do
+    handles[#handles + 1] = host.task.on_signal(signal, handler)
+  end
+  return handles
+end
+
 -- ---- the host process, with secrets of its own ----
 
 -- Whatever a host process has in its environment and open files must not get in. So it is run with both: itself again.
@@ -31,10 +40,9 @@ local function run_with_secrets()
     program = host.system.executable(), arguments = arguments, environment = environment, stdin = "null",
     stdout = "inherit", stderr = "inherit", descriptors = { [9] = secret },
   })
-  for _, signal in ipairs { "TERM", "INT", "HUP" } do
-    host.task.on_signal(signal, function() child:kill(signal) end)
-  end
+  local handles <const> = on_stop(function(signal) child:kill(signal) end)
   local ended = child:wait()
+  for _, handle in ipairs(handles) do handle:close() end
   os.exit(ended.exit_code or 1)
 end
 
@@ -104,6 +112,7 @@ local starting = false
 local function start_sandbox(setting, limits)
   while starting do host.clock.sleep_ms(2) end
   starting = true
+  local _ <close> = setmetatable({}, { __close = function() starting = false end })
   local before = machine.sandboxes()
   local sandbox, message = host.sandbox.start {
     limits = limits, interpreter = setting.interpreter, accounting = setting.accounting,
@@ -112,7 +121,6 @@ local function start_sandbox(setting, limits)
   for number in pairs(machine.sandboxes()) do
     if not before[number] then supervisor = number end
   end
-  starting = false
   if not sandbox then error("the sandbox didn't start: " .. message, 0) end
   assert(supervisor, "the sandbox's supervisor isn't to be seen")
   return sandbox, supervisor
@@ -256,8 +264,17 @@ local function main()
     abilities = ask_interpreter(interpreter, programs) }
   local before = machine.state()
   setting.canary = canary.plant(secret, interpreter, here .. "/support/neighbour.py")
+  local stopped = false
+  local handles <const> = on_stop(function()
+    -- A terminal and whoever started us may both say so.
+    if stopped then return end
+    stopped = true
+    setting.canary:remove()
+    os.exit(1)
+  end)
   local good, message = pcall(run_all, setting, programs)
   report("canaries and neighbour are untouched", setting.canary:complaints())
+  for _, handle in ipairs(handles) do handle:close() end
   setting.canary:remove()
   local changes = machine.changes(before, machine.state())
   report("the machine is as it was", #changes > 0 and { "changed: " .. table.concat(changes, ", ") } or {})

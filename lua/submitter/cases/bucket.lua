@@ -4,8 +4,10 @@ local pairing = require "submitter.cases.pairs"
 
 local bucket = {}
 
---- The largest file of cases that is read.
+--- The largest file of cases that is read, and the most of all files of a mode: they are held while a submission is
+--- graded, and stand in its result.
 local LIMIT_BYTES = 64 * 1024 * 1024
+local ALL_BYTES = 128 * 1024 * 1024
 
 local function read(store, key)
   local data, message, code = store:get(key, { limit_bytes = LIMIT_BYTES })
@@ -39,12 +41,17 @@ local function read_pairs(store, names, halves)
   local folder = names.cases_folder:gsub("/$", "")
   local in_order, message, code = pairing.names(halves, folder)
   if not in_order then return nil, message, code end
-  local contents = {}
+  local contents, all_bytes = {}, 0
   for _, name in ipairs(in_order) do
     contents[name] = {}
     for half, key in pairs(halves[name]) do
       contents[name][half], message, code = read(store, key)
       if not contents[name][half] then return nil, message, code end
+      all_bytes = all_bytes + #contents[name][half]
+    end
+    if all_bytes > ALL_BYTES then
+      return nil, ("the files below %s have more than %d bytes together: make the cases smaller, or fewer"):format(
+        folder, ALL_BYTES), "instructor"
     end
   end
   return pairing.read(contents, folder)

@@ -6,15 +6,19 @@ local lines = {}
 -- Editors of Windows put one in front of a file of UTF-8; it is no part of the first case.
 local BYTE_ORDER_MARK = "\xEF\xBB\xBF"
 
+-- More would be a mistake: megabytes of empty lines are gigabytes of records.
+local MOST = 100000
+
 --- Lines without their ends, and without a byte order mark in front of the first. `\r\n` ends a line as `\n` does; an end
 --- of line at the very end begins no further one.
 ---@param text string
+---@param most integer|nil stops after so many
 ---@return string[]
-function lines.split(text)
+function lines.split(text, most)
   local list, count, start = {}, 0, 1
   if text:sub(1, #BYTE_ORDER_MARK) == BYTE_ORDER_MARK then start = #BYTE_ORDER_MARK + 1 end
   local length = #text
-  while start <= length do
+  while start <= length and count ~= most do
     local newline = text:find("\n", start, true)
     local stop = newline and newline - 1 or length
     if newline and text:byte(stop) == 13 and stop >= start then stop = stop - 1 end
@@ -34,7 +38,11 @@ end
 ---@return string|nil code
 function lines.read(input_text, expected_text, names)
   names = names or { input = "the input file", expected = "the file of expected outputs" }
-  local inputs, expectations = lines.split(input_text), lines.split(expected_text)
+  local inputs, expectations = lines.split(input_text, MOST + 1), lines.split(expected_text, MOST + 1)
+  if #inputs > MOST or #expectations > MOST then
+    return nil, ("%s has more than %d lines: that is the most; make several assignments of it"):format(
+      #inputs > MOST and names.input or names.expected, MOST), "instructor"
+  end
   if #inputs ~= #expectations then
     return nil, ("%s has %d %s and %s has %d: each case needs a line in both; make them equally long"):format(
       names.input, #inputs, #inputs == 1 and "line" or "lines", names.expected, #expectations), "instructor"

@@ -80,7 +80,8 @@ function options.read_file(path)
   return data
 end
 
---- The configuration that counts for this call.
+--- The configuration that counts for this call. From here on the log is written as it says, before anything is opened
+--- that may have something to say.
 ---@async
 ---@param arguments table what argparse made
 ---@return table|nil configuration
@@ -89,6 +90,7 @@ end
 function options.configuration(arguments)
   local settings, message = configuration.load { path = arguments.config }
   if not settings then return nil, message, "environment" end
+  host.log.configure(settings.log)
   return settings
 end
 
@@ -105,8 +107,6 @@ end
 function options.with_services(arguments, wanted, body)
   local settings, message, code = options.configuration(arguments)
   if not settings then return nil, message, code end
-  -- Before anything is opened, which may already have something to say.
-  host.log.configure(settings.log)
   local services
   services, message = configuration.open(settings, { jobs = wanted ~= nil and wanted.jobs })
   if not services then return nil, message, "environment" end

@@ -50,10 +50,10 @@ function step.case(job, case, result)
     if pass == nil then return failure(job, note, code, told) end
     verdict = pass and "AC" or "WA"
   end
-  local record
-  record, job.actual_bytes = report_case.record(case, result, {
+  job.held = job.held or { actual_bytes = 0, stderr_bytes = 0 }
+  local record = report_case.record(case, result, {
     pass = pass, verdict = verdict, note = note, points = pass and worth or 0,
-  }, job.actual_bytes or 0)
+  }, job.held)
   job.results[#job.results + 1] = record
   job.passed = (job.passed or 0) + (pass and 1 or 0)
   job.points = (job.points or 0) + record.points

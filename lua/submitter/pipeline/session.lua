@@ -41,7 +41,8 @@ function session.finish(job)
   job.sandbox_closing = host.task.spawn("end of a sandbox", function() return sandbox:close() end)
 end
 
---- Takes it down, in whatever state it is, and waits until it is gone. May be called again.
+--- Takes it down, in whatever state it is, and waits until it is gone. May be called again, also where a cancellation
+--- interrupted it: what isn't gone yet is still in the job.
 ---@async
 ---@param job table
 ---@return true|nil
@@ -49,17 +50,15 @@ end
 ---@return string|nil code
 function session.close(job)
   if job.sandbox_starting then
-    local starting = job.sandbox_starting
+    job.sandbox_starting:cancel("not needed")
+    local ended, started = job.sandbox_starting:join()
     job.sandbox_starting = nil
-    starting:cancel("not needed")
-    local ended, started = starting:join()
     if ended and started then job.sandbox = started end
   end
   if job.sandbox then session.finish(job) end
   if not job.sandbox_closing then return true end
-  local closing = job.sandbox_closing
+  local ended, closed, message, code = job.sandbox_closing:join()
   job.sandbox_closing = nil
-  local ended, closed, message, code = closing:join()
   if not ended then return nil, closed, message end
   if not closed then return nil, message, code end
   return true

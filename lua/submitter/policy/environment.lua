@@ -10,6 +10,9 @@ local environment = {}
 local LOAD_INSTRUCTIONS = 1000000
 local CALL_INSTRUCTIONS = 5000000
 
+--- How much of an error's own text is kept: it goes into reports and logs.
+local MESSAGE_BYTES = 1000
+
 --- The count hook can't interrupt a C function, so what one C call may be given is bounded.
 local TEXT_BYTES = 1024 * 1024
 local PATTERN_BYTES = 256
@@ -99,6 +102,10 @@ local string_metatable = getmetatable("")
 local function finish(original, returned, called, ...)
   string_metatable.__index = original
   if not returned then return nil, tostring(called), "error" end
+  if not called then
+    local message, kind = ...
+    return nil, message:sub(1, MESSAGE_BYTES), kind
+  end
   return called, ...
 end
 
@@ -118,7 +125,7 @@ end
 function environment.load(text, name)
   if text:sub(1, 3) == "\xEF\xBB\xBF" then text = text:sub(4) end
   local chunk, message = load(text, "@" .. name, "t", environment.make())
-  if not chunk then return nil, message end
+  if not chunk then return nil, message:sub(1, MESSAGE_BYTES) end
   local done, value, kind = guarded(LOAD_INSTRUCTIONS, chunk)
   if not done then
     if kind == "budget" then

@@ -208,6 +208,14 @@ end
 
 local all_parts = { "input", "expected", "actual", "stderr" }
 
+local function parts_of(rule)
+  -- No due date is known yet, so it hasn't passed.
+  if rule == false or rule == "hidden" or rule == "after_due" then return false end
+  local seen = {}
+  for _, part in ipairs(all_parts) do seen[part] = type(rule) ~= "table" or rule[part] ~= false end
+  return seen
+end
+
 --- What students see of a case: false (the verdict only), or which parts.
 ---@param case table a case record, with its `verdict`
 ---@param mode "test"|"grade"
@@ -228,11 +236,16 @@ function Policy:show(case, mode)
       return failure(self, "show", ("policy %s: show: for case %d: %s"):format(self.name, case.number, message), true)
     end
   end
-  -- No due date is known yet, so it hasn't passed.
-  if rule == false or rule == "hidden" or rule == "after_due" then return false end
-  local seen = {}
-  for _, part in ipairs(all_parts) do seen[part] = type(rule) ~= "table" or rule[part] ~= false end
-  return seen
+  return parts_of(rule)
+end
+
+--- The same where it is one rule for every case; nil where a function decides.
+---@param mode "test"|"grade"
+---@return {input:boolean, expected:boolean, actual:boolean, stderr:boolean}|false|nil
+function Policy:show_every(mode)
+  local rule = self.rules[mode]
+  if type(rule) == "function" then return nil end
+  return parts_of(rule)
 end
 
 --- What a case gives the program.

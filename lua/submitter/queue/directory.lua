@@ -13,6 +13,7 @@
 
 local attention = require "submitter.queue.attention"
 local host = require "submitter.host"
+local letters = require "submitter.queue.letters"
 local listing = require "submitter.queue.listing"
 local names = require "submitter.queue.names"
 
@@ -25,12 +26,6 @@ directory_queue.visibility_limit_ms = 12 * 60 * 60 * 1000
 -- A deadline farther ahead than any visibility was written before the clock was set back; counting it as past is what
 -- keeps its message from being lost. The minute is for clocks that are adjusted by small steps.
 local deadline_limit_ms = directory_queue.visibility_limit_ms + 60 * 1000
-
--- A reason may quote what others wrote at any length; a letter has to stay one that can be read back.
-local reason_limit_bytes = 8 << 10
-
--- A body and a reason of the largest size, all of them escaped, and what stands around them.
-local letter_limit_bytes = 8 * directory_queue.body_limit_bytes
 
 ---@class Message
 ---@field id string
@@ -128,22 +123,7 @@ local function next_ready(self, listed)
 end
 
 local function write_dead_letter(self, message, reason, class)
-  if #reason > reason_limit_bytes then
-    reason = ("%s… (cut, it had %d bytes)"):format(host.text.repair(reason:sub(1, reason_limit_bytes)), #reason)
-  end
-  local text = host.json.encode(host.json.ordered(
-    { "id", "reason", "class", "receives", "failures", "sent_ms", "died_ms", "body" },
-    {
-      id = message.id,
-      reason = reason,
-      class = class,
-      receives = message.receives,
-      failures = message.failures,
-      sent_ms = message.sent_ms,
-      died_ms = host.clock.now_ms(),
-      body = message.body,
-    }), { indent = 2 })
-  local written, failure = self.directory:replace("dead/" .. message.id .. ".json", text .. "\n")
+  local written, failure = letters.write(self.directory, message, reason, class)
   if not written then
     return unavailable("a dead letter can't be written", failure)
   end
@@ -484,86 +464,17 @@ local function list_names(self, folder)
   return found
 end
 
-local function list_dead(self)
-  local entries, message = self.directory:list("dead")
-  if not entries then
-    return unavailable("dead/ can't be listed", message)
-  end
-  local found = {}
-  for _, entry in ipairs(entries) do
-    if entry.type == "file" and entry.name:find("^%x+%.json$") then
-      found[#found + 1] = entry.name
-    end
-  end
-  return found
-end
-
-local letter_fields = {
-  body = "string", reason = "string", class = "string", receives = "integer", failures = "integer",
-  sent_ms = "integer", died_ms = "integer",
-}
-
--- A letter by the name of its file; nil and why when there is something else, whoever put it there.
-local function read_letter(self, name)
-  local text, failure, code = self.directory:read("dead/" .. name, { limit_bytes = letter_limit_bytes })
-  if not text then
-    return nil, failure, code
-  end
-  local letter = host.json.decode(text)
-  if type(letter) ~= "table" then
-    return nil, "it isn't a dead letter"
-  end
-  for field, kind in pairs(letter_fields) do
-    if type(letter[field]) ~= kind and math.type(letter[field]) ~= kind then
-      return nil, ("it isn't a dead letter: the field %s isn't %s"):format(field,
-        kind == "string" and "a text" or "a whole number")
-    end
-  end
-  -- What is dropped or queued again is found by its file.
-  letter.id = name:match("^(%x+)")
-  return letter
-end
-
----@class DeadLetter
----@field id string
----@field body string
----@field reason string
----@field class string
----@field receives integer
----@field failures integer
----@field sent_ms integer
----@field died_ms integer
-
 --- All dead letters, the oldest death first.
 ---@async
 ---@return DeadLetter[]|nil
 ---@return string|nil message
 ---@return "unavailable"|nil code
 function Queue:dead_letters()
-  local found, message, code = list_dead(self)
+  local found, message = letters.all(self.directory)
   if not found then
-    return nil, message, code
+    return unavailable("dead/ can't be listed", message)
   end
-  local letters = {}
-  for _, name in ipairs(found) do
-    local letter, failure, failure_code = read_letter(self, name)
-    if letter then
-      letters[#letters + 1] = letter
-    elseif failure_code ~= "ENOENT" then
-      host.log.warn("queue_dead_letter_unreadable", {
-        name = self.directory:path() .. "/dead/" .. name,
-        error = failure,
-        hint = "it is left alone; mend or remove it by hand",
-      })
-    end
-  end
-  table.sort(letters, function(left, right)
-    if left.died_ms ~= right.died_ms then
-      return left.died_ms < right.died_ms
-    end
-    return left.id < right.id
-  end)
-  return letters
+  return found
 end
 
 --- How many messages are ready, held (received or delayed) and dead.
@@ -588,9 +499,9 @@ function Queue:depth()
       break
     end
   end
-  dead, message, code = list_dead(self)
+  dead, message = letters.names(self.directory)
   if not dead then
-    return nil, message, code
+    return unavailable("dead/ can't be listed", message)
   end
   return { ready = #ready, held = #held, dead = #dead }
 end

@@ -6,6 +6,8 @@ local report_case = {}
 local ACTUAL_BYTES = 64 * 1024
 local ACTUAL_BYTES_IN_ALL = 16 * 1024 * 1024
 local STDERR_BYTES = 4 * 1024
+-- Thousands of cases that all write their 4 KiB would be a report that nobody can load.
+local STDERR_BYTES_IN_ALL = 16 * 1024 * 1024
 
 local order = {
   "number", "input", "expected", "actual", "actual_truncated", "pass", "verdict", "exit_code", "signal", "cpu_ms",
@@ -45,12 +47,12 @@ end
 ---@param case table a case record
 ---@param result SandboxResult
 ---@param judgement {pass:boolean, verdict:string, note:string|nil, points:number}
----@param actual_bytes integer how much of outputs the report holds so far
+---@param held {actual_bytes:integer, stderr_bytes:integer} how much of outputs the report holds so far; brought up to date
 ---@return table record
----@return integer actual_bytes how much it holds now
-function report_case.record(case, result, judgement, actual_bytes)
-  local room = math.min(ACTUAL_BYTES, ACTUAL_BYTES_IN_ALL - actual_bytes)
-  local actual, actual_cut = fit(result.stdout, room)
+function report_case.record(case, result, judgement, held)
+  local actual, actual_cut = fit(result.stdout, math.min(ACTUAL_BYTES, ACTUAL_BYTES_IN_ALL - held.actual_bytes))
+  local stderr = fit(result.stderr, math.min(STDERR_BYTES, STDERR_BYTES_IN_ALL - held.stderr_bytes))
+  held.actual_bytes, held.stderr_bytes = held.actual_bytes + #actual, held.stderr_bytes + #stderr
   return host.json.ordered(order, {
     number = case.number,
     input = host.text.repair(case.input),
@@ -65,10 +67,10 @@ function report_case.record(case, result, judgement, actual_bytes)
     wall_ms = result.wall_ms,
     memory_bytes = result.memory_bytes,
     output_truncated = result.stdout_truncated or result.stderr_truncated,
-    stderr = (fit(result.stderr, STDERR_BYTES)),
+    stderr = stderr,
     note = or_null(judgement.note and host.text.repair(judgement.note)),
     points = judgement.points,
-  }), actual_bytes + #actual
+  })
 end
 
 -- What each part that a policy shows stands for. A note quotes expectation and output, so it needs both.
@@ -88,22 +90,18 @@ local function is_shown(field, shown)
 end
 
 --- A case as students see it: what isn't shown is null.
----@param record table
+---@param record table perhaps read from JSON
 ---@param shown table|false of `Policy:show`
----@return table
+---@return table the record itself where all of it is shown
 function report_case.view(record, shown)
+  if shown and shown.input and shown.expected and shown.actual and shown.stderr then
+    return host.json.ordered(order, record)
+  end
   local view = {}
   for _, field in ipairs(order) do
     if is_shown(field, shown) then view[field] = record[field] else view[field] = host.json.null end
   end
   return host.json.ordered(order, view)
-end
-
---- Puts the fields of a record that was read from JSON into their order.
----@param record table
----@return table the same
-function report_case.restore(record)
-  return host.json.ordered(order, record)
 end
 
 return report_case

@@ -92,6 +92,8 @@ local hidden_reasons = {
   IE = "internal error",
 }
 
+local everything = { input = true, expected = true, actual = true, stderr = true }
+
 --- What its students see of a result.
 ---@param truth table a document of `report.document`, or one that was read from JSON
 ---@param policy Policy|nil without one nothing is hidden; only right where there are no cases
@@ -107,27 +109,25 @@ function report.view(truth, policy, cases)
   view.policy = pick(policy_order, truth.policy)
   view.runner = pick(runner_order, truth.runner)
   view.cases = host.json.array {}
+  local every = everything
+  if policy then every = policy:show_every(truth.mode) end
   local decided, has_hidden_cases = false, false
   for index, record in ipairs(truth.cases) do
-    local case = cases and cases[index] or record
-    local shown = true
-    if policy then
+    local shown = every
+    if shown == nil then
+      local case = cases and cases[index] or record
       local message, code, told
       shown, message, code, told = policy:show({
         number = case.number, name = case.name, form = case.form, input = case.input, expected = case.expected,
         verdict = record.verdict,
       }, truth.mode)
       if shown == nil then return nil, message, code, told end
-      has_hidden_cases = has_hidden_cases or not (shown and shown.input and shown.expected)
     end
-    if shown == true then
-      view.cases[index] = report_case.restore(record)
-    else
-      view.cases[index] = report_case.view(record, shown)
-    end
+    has_hidden_cases = has_hidden_cases or not (shown and shown.input and shown.expected)
+    view.cases[index] = report_case.view(record, shown)
     if not decided and record.verdict ~= "AC" and record.verdict ~= "SKIP" then
       decided = true
-      if shown ~= true and not (shown and shown.expected and shown.actual) then
+      if not (shown and shown.expected and shown.actual) then
         seen_reason = ("case %d: %s"):format(record.number, hidden_reasons[record.verdict] or record.verdict)
       end
     end
