@@ -80,7 +80,9 @@ end
 local missed = 0
 for index, fault in ipairs(chosen) do
   local restore = seed(directory, fault)
-  local noticed, by = not shell("make programs", 300), "the compiler"
+  local built, output = shell("make programs", 300)
+  must(built or nil, fault.name .. ": this doesn't compile, which is no test: " .. output)
+  local noticed, by = false, nil
   for _, suite in ipairs(fault.suites) do
     if noticed then break end
     noticed, by = not shell(suite, 120), suite

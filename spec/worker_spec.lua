@@ -416,7 +416,8 @@ describe("the worker", function()
       end
       parts.store.objects[fake.prefix .. ".py"] = "slow"
       serve(function(one)
-        local ids = { parts.queue:send(fake.message { regrade = "r1" }), parts.queue:send(fake.message { regrade = "r2" }) }
+        local ids = {}
+        for index = 1, 2 do ids[index] = parts.queue:send(fake.message { regrade = "r" .. index }) end
         support.eventually("the start", function() return parts.runner.cases == 1 and parts.queue:depth().held == 2 end)
         one:stop()
         host.clock.sleep_ms(5)

@@ -11,6 +11,7 @@ static const luaL_Reg modules[] = {
     { "submitter.core.file", file_open },
     { "submitter.core.json", json_open },
     { "submitter.core.log", log_open },
+    { "submitter.core.pattern", pattern_open },
     { "submitter.core.sandbox", sandbox_open },
     { "submitter.core.system", system_open },
     { "submitter.core.text", text_open },

@@ -21,5 +21,6 @@ int system_open(lua_State *L);
 int file_open(lua_State *L);
 int child_open(lua_State *L);
 int sandbox_open(lua_State *L);
+int pattern_open(lua_State *L);
 
 #endif

@@ -9,6 +9,7 @@ local modules = {
   file = "submitter.core.file",
   json = "submitter.core.json",
   log = "submitter.core.log",
+  pattern = "submitter.core.pattern",
   sandbox = "submitter.core.sandbox",
   system = "submitter.core.system",
   task = "submitter.core.task",
@@ -20,8 +21,8 @@ return setmetatable({}, {
   __index = function(self, name)
     local module_name = modules[name]
     if not module_name then
-      error(("submitter.host has no module %q; it has child, clock, digest, file, json, log, sandbox, system, "
-        .. "task, text and watchdog"):format(tostring(name)), 2)
+      error(("submitter.host has no module %q; it has child, clock, digest, file, json, log, pattern, sandbox, "
+        .. "system, task, text and watchdog"):format(tostring(name)), 2)
     end
     local module = require(module_name)
     rawset(self, name, module)

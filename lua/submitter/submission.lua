@@ -118,7 +118,9 @@ local function read_tokens(tokens)
   end
   for index, token in ipairs(tokens) do
     if not submission.is_token(token) then
-      return nil, ("tokens[%d] must be 32 hexadecimal digits, found %s"):format(index, found(token))
+      -- What a token holds never reaches a log: a slip of the pen may be a letter away from a real one.
+      return nil, ("tokens[%d] must be 32 hexadecimal digits, found %s"):format(index,
+        type(token) == "string" and ("a text of %d bytes"):format(#token) or found(token))
     end
   end
   return table.move(tokens, 1, count, 1, {})

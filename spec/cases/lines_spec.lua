@@ -69,7 +69,8 @@ describe("lines.read", function()
 
   it("refuses what is more than anybody meant", function()
     assert.are.equal(100000, #assert(lines.read(("\n"):rep(100000), ("\n"):rep(100000))).cases)
-    local found, message, code = lines.read(("\n"):rep(1 << 26), "1\n", { input = "x/test.in", expected = "x/test.out" })
+    local names = { input = "x/test.in", expected = "x/test.out" }
+    local found, message, code = lines.read(("\n"):rep(1 << 26), "1\n", names)
     assert.is_nil(found)
     assert.are.equal("instructor", code)
     assert.matches("x/test.in has more than 100000 lines", message, 1, true)

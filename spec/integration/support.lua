@@ -141,8 +141,8 @@ function support.publications(logs)
 end
 
 -- What may differ between two gradings of the same: times, usage, the count of runs, and texts that carry them.
-local variable = { cpu_ms = true, wall_ms = true, memory_bytes = true, run = true, started_at = true, finished_at = true,
-  submitted_at = true, version = true }
+local variable = { cpu_ms = true, wall_ms = true, memory_bytes = true, run = true, started_at = true,
+  finished_at = true, submitted_at = true, version = true }
 
 local function steady(value)
   if type(value) ~= "table" then return value end

@@ -81,17 +81,17 @@ describe("a policy file", function()
       "return { ('x'):rep(2, ('y'):rep(1 << 20)) }",
       "return { table.move({}, 1, 1e9, 2) }", "return { table.move({}, math.mininteger, math.maxinteger, 2) }",
       "return { ('x'):rep(1 << 20):gsub('.', ('y'):rep(1 << 10)) }",
-      "local s = ('x'):rep(1 << 20) .. 'x' return { s:find('x') }",
-      "local s = ('x'):rep(1 << 20) .. 'x' return { s:match('x') }",
-      "local s = ('x'):rep(1 << 20) .. 'x' return { s:gmatch('x') }",
-      "local s = ('x'):rep(1 << 20) .. 'x' return { s:gsub('x', '') }",
-      "return { ('x'):find(('.-'):rep(200)) }",
+      "return { ('x'):rep(400):find('.-.-.-y') }", "return { string.match(('x'):rep(400), '.*.*.*y') }",
+      "for _ in ('x'):rep(1000):gmatch('.-.-y') do end return {}", "return { ('x'):rep(400):gsub('.-.-.-y', '') }",
+      "return { ('('):rep(1 << 14):find('%b()') }",
     } do
       local value, message = load(text)
       assert.is_true(value == nil, text)
       assert.matches("than", message, 1, true)
     end
     assert.is_truthy(load "return { ('ab'):rep(1000, ','), ('x'):rep(-1), ('x'):rep(1 << 20):find('y', 1, true) }")
+    assert.are.same({ "word", 1048576 },
+      load "local s = ('x'):rep(1 << 20) return { ('  word '):match('^%s*(.-)%s*$'), #s:match('x+') }")
     assert.are.same({ { 1, 1, 2 } }, load "return { table.move({ 1, 2 }, 1, 2, 2) }")
   end)
 

@@ -13,45 +13,19 @@ local CALL_INSTRUCTIONS = 5000000
 --- How much of an error's own text is kept: it goes into reports and logs.
 local MESSAGE_BYTES = 1000
 
+--- Steps of pattern matching that all of one call may take together: some tens of milliseconds.
+local PATTERN_STEPS = 5000000
+
 --- The count hook can't interrupt a C function, so what one C call may be given is bounded.
 local TEXT_BYTES = 1024 * 1024
-local PATTERN_BYTES = 256
 local MOVE_ELEMENTS = 100000
-
-local function refuse_long(name, subject, pattern)
-  if type(subject) == "string" and #subject > TEXT_BYTES then
-    error(("string.%s: a text of %d bytes is longer than the %d that a policy may search"):format(
-      name, #subject, TEXT_BYTES), 3)
-  elseif type(pattern) == "string" and #pattern > PATTERN_BYTES then
-    error(("string.%s: a pattern of %d bytes is longer than the %d that a policy may use"):format(
-      name, #pattern, PATTERN_BYTES), 3)
-  end
-end
 
 local function limited_string()
   local limited = {}
   for _, name in ipairs { "byte", "char", "format", "len", "lower", "reverse", "sub", "upper" } do
     limited[name] = string[name]
   end
-  function limited.find(subject, pattern, first, plain)
-    if not plain then refuse_long("find", subject, pattern) end
-    return string.find(subject, pattern, first, plain)
-  end
-  function limited.match(subject, pattern, first)
-    refuse_long("match", subject, pattern)
-    return string.match(subject, pattern, first)
-  end
-  function limited.gmatch(subject, pattern, first)
-    refuse_long("gmatch", subject, pattern)
-    return string.gmatch(subject, pattern, first)
-  end
-  function limited.gsub(subject, pattern, replacement, count)
-    refuse_long("gsub", subject, pattern)
-    if type(replacement) == "string" and #replacement * (#tostring(subject) + 1) > 16 * TEXT_BYTES then
-      error("string.gsub: text and replacement together could make more than a policy may hold", 2)
-    end
-    return string.gsub(subject, pattern, replacement, count)
-  end
+  for _, name in ipairs { "find", "match", "gmatch", "gsub" } do limited[name] = host.pattern[name] end
   function limited.rep(text, count, separator)
     -- Lua takes numbers for texts and texts for numbers here; so does this.
     local length = #tostring(text) + #tostring(separator or "")
@@ -114,6 +88,7 @@ end
 local function guarded(instructions, body, ...)
   local original = string_metatable.__index
   string_metatable.__index = methods
+  host.pattern.budget(PATTERN_STEPS)
   return finish(original, pcall(host.watchdog.call, instructions, body, ...))
 end
 
