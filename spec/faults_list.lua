@@ -30,8 +30,6 @@ return {
   -- ---- walls and runner ----
   { name = "the last case's files stay", file = "csrc/runner/scrub.c", suites = { runner, attacks },
     from = "if (scratch->file_bytes == file_bytes && untouched(scratch)) {", to = "if (untouched(scratch) || scratch->file_bytes > 0) {" },
-  { name = "System V objects stay", file = "csrc/runner/case.c", suites = { runner, attacks },
-    from = "scrub_ipc(fault) && scrub", to = "scrub" },
   { name = "the frame's length isn't bounded", file = "csrc/protocol/protocol.c",
     suites = { "make build/test/test_protocol && build/test/test_protocol" },
     from = "    if (length > (size_t)most) {", to = "    if (most < 0) {" },
