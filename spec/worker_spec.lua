@@ -439,7 +439,8 @@ describe("the worker", function()
     it("ends on SIGTERM and on SIGINT", function()
       for _, signal in ipairs { "-TERM", "-INT" } do
         serve(function()
-          assert(host.child.run { program = "/bin/kill", arguments = { signal, tostring(host.system.pid()) } })
+          assert(host.child.run { program = "/bin/sh",
+            arguments = { "-c", "kill $0 $1", signal, tostring(host.system.pid()) } })
         end)
       end
     end)

@@ -198,42 +198,40 @@ static bool at_frontier(const struct pattern_state *state, const char *at, const
     return !in_set(before, pattern, end - 1) && in_set(here, pattern, end - 1);
 }
 
-/* The items that begin with "%" and are no class. *handled is false for classes; otherwise either *result is final, or at
- * and pattern have moved on. */
-static bool match_special(struct pattern_state *state, const char **at, const char **pattern, bool *failed) {
+enum special { SPECIAL_NONE, SPECIAL_MATCHED, SPECIAL_FAILED };
+
+/* The items that begin with "%" and are no class: at and pattern move on over one that matches. */
+static enum special match_special(struct pattern_state *state, const char **at, const char **pattern) {
     char kind = *pattern + 1 < state->pattern_end ? (*pattern)[1] : '\0';
-    *failed = false;
+    const char *next = *at, *following = *pattern + 2;
     if (kind == 'b') {
-        *at = match_balance(state, *at, *pattern + 2);
-        *pattern += 4;
+        next = match_balance(state, *at, *pattern + 2);
+        following = *pattern + 4;
     } else if (kind == 'f') {
-        *pattern += 2;
-        if (*pattern >= state->pattern_end || **pattern != '[') {
+        const char *set = *pattern + 2;
+        if (set >= state->pattern_end || *set != '[') {
             give_up(state, "missing '[' after '%f' in the pattern");
-            *failed = true;
-            return true;
+            return SPECIAL_FAILED;
         }
-        const char *end = class_end(state, *pattern);
-        if (!end || !at_frontier(state, *at, *pattern, end)) {
-            *failed = true;
-            return true;
-        }
-        *pattern = end;
+        following = class_end(state, set);
+        if (!following || !at_frontier(state, *at, set, following))
+            return SPECIAL_FAILED;
     } else if (isdigit((unsigned char)kind)) {
-        *at = match_back_reference(state, *at, kind);
-        *pattern += 2;
+        next = match_back_reference(state, *at, kind);
     } else {
-        return false;
+        return SPECIAL_NONE;
     }
-    *failed = *at == NULL;
-    return true;
+    if (!next)
+        return SPECIAL_FAILED;
+    *at = next;
+    *pattern = following;
+    return SPECIAL_MATCHED;
 }
 
 static const char *match_items(struct pattern_state *state, const char *at, const char *pattern) {
     while (pattern < state->pattern_end) {
         if (!step(state))
             return NULL;
-        bool failed;
         if (*pattern == '(') {
             if (pattern + 1 < state->pattern_end && pattern[1] == ')')
                 return open_capture(state, at, pattern + 2, PATTERN_POSITION);
@@ -243,10 +241,12 @@ static const char *match_items(struct pattern_state *state, const char *at, cons
             return close_capture(state, at, pattern + 1);
         if (*pattern == '$' && pattern + 1 == state->pattern_end)
             return at == state->source_end ? at : NULL;
-        if (*pattern == ESCAPE && match_special(state, &at, &pattern, &failed)) {
-            if (failed)
+        if (*pattern == ESCAPE) {
+            enum special special = match_special(state, &at, &pattern);
+            if (special == SPECIAL_FAILED)
                 return NULL;
-            continue;
+            if (special == SPECIAL_MATCHED)
+                continue;
         }
         const char *end = class_end(state, pattern);
         if (!end)

@@ -30,6 +30,6 @@ void pattern_start(struct pattern_state *state, const char *source, size_t sourc
 
 /* Matches the whole pattern at one place of the source: the end of the match, or NULL (no match, or an error). A capture that
  * the pattern never closes has the length PATTERN_OPEN: that is an error of whoever asks for it. */
-const char *pattern_match(struct pattern_state *state, const char *at);
+const char *pattern_match(struct pattern_state *state, const char *at) __attribute__((nonnull));
 
 #endif

@@ -507,6 +507,9 @@ describe("core.file", function()
         arguments = { "-c", [[
           cd "$DIRECTORY" && chmod 755 . && mkdir -p t/closed/in t/noexec/in t/nowrite
           touch t/closed/in/x t/noexec/in/x t/nowrite/x
+          # The program where that user can reach it, with what it looks for beside it.
+          mkdir -p installed/bin installed/lua/submitter && cp "$PROGRAM" installed/bin/
+          touch installed/lua/submitter/host.lua
           touch outside && chmod 444 outside && ln -s ../outside t/link
           cat >script.lua <<'end'
             local directory = assert(require "submitter.core.file".directory(arg[1]))
@@ -515,9 +518,9 @@ end
           chmod 0 t/closed; chmod 400 t/noexec; chmod 500 t/nowrite
           if [ "$(id -u)" = 0 ]; then
             chown -hR 65534 .
-            exec setpriv --reuid 65534 --regid 65534 --clear-groups -- "$PROGRAM" run script.lua "$DIRECTORY"
+            exec setpriv --reuid 65534 --regid 65534 --clear-groups -- installed/bin/submitter run script.lua "$DIRECTORY"
           fi
-          exec "$PROGRAM" run script.lua "$DIRECTORY"]] },
+          exec installed/bin/submitter run script.lua "$DIRECTORY"]] },
       })
       assert.are.equal("true\n", result.stdout, result.stderr)
       assert.are.equal("ENOENT", code(directory:stat("t")))

@@ -625,7 +625,7 @@ describe("core.task", function()
   describe("on_signal", function()
     local function send(signal)
       assert.are.equal(0, assert(host.child.run {
-        program = "/bin/kill", arguments = { "-" .. signal, tostring(host.system.pid()) },
+        program = "/bin/sh", arguments = { "-c", "kill -$0 $1", signal, tostring(host.system.pid()) },
       }).exit_code)
     end
 
@@ -661,8 +661,8 @@ describe("core.task", function()
         local main = task.current()
         task.on_signal("TERM", function(signal) main:cancel(signal) end)
         task.spawn("kill", function()
-          require "submitter.core.child".run { program = "/bin/kill",
-            arguments = { tostring(require "submitter.core.system".pid()) } }
+          require "submitter.core.child".run { program = "/bin/sh",
+            arguments = { "-c", "kill $0", tostring(require "submitter.core.system".pid()) } }
         end)
         print(pcall(clock.sleep_ms, 60000))
       ]]
