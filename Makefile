@@ -101,7 +101,7 @@ $(BUILD)/submitter-runner: $(call objects,$(RUNNER_SOURCES))
 # ---- tests ----------------------------------------------------------------------------------------------------------
 
 # All that isn't a main, in one archive, and what the tests share: a test takes what it needs.
-TESTED_SOURCES := $(filter-out %/main.c,$(SANDBOX_SOURCES) $(wildcard csrc/protocol/*.c csrc/base/*.c)) csrc/io/text.c
+TESTED_SOURCES := $(filter-out %/main.c,$(SANDBOX_SOURCES) $(wildcard csrc/protocol/*.c csrc/base/*.c)) csrc/io/text.c csrc/io/pattern.c
 TEST_SUPPORT   := $(filter-out $(wildcard csrc/test/test_*.c csrc/test/fuzz_*.c),$(wildcard csrc/test/*.c))
 TEST_PROGRAMS  := $(patsubst csrc/test/%.c,$(BUILD)/test/%,$(wildcard csrc/test/test_*.c))
 
@@ -164,10 +164,11 @@ fuzz:
 	$(call need,$(PACKAGES_BUILD) clang libclang-rt-14-dev)
 	@$(MAKE) $(FUZZERS)
 	@for fuzzer in $(FUZZERS); do \
-	    corpus=spec/regress/$$(basename $$fuzzer); new=$(BUILD)/fuzz/corpus/$$(basename $$fuzzer); mkdir -p $$new; \
-	    echo "== $$fuzzer"; \
-	    $$fuzzer -max_total_time=$(FUZZ_SECONDS) -timeout=10 -print_final_stats=1 -artifact_prefix=$$new- \
-	        $$new $$([ -d $$corpus ] && echo $$corpus) 2>&1 | tail -n 12 || exit 1; \
+	    name=$$(basename $$fuzzer); new=$(BUILD)/fuzz/corpus/$$name; mkdir -p $$new; echo "== $$name"; \
+	    if $$fuzzer -max_total_time=$(FUZZ_SECONDS) -timeout=10 -print_final_stats=1 -artifact_prefix=$$new- $$new \
+	        $$([ -d spec/regress/$$name ] && echo spec/regress/$$name) >$(BUILD)/fuzz/$$name.log 2>&1; \
+	    then grep -E "^Done" $(BUILD)/fuzz/$$name.log; \
+	    else tail -n 40 $(BUILD)/fuzz/$$name.log; echo "$$name: a finding; the input is in $(BUILD)/fuzz/corpus/" >&2; exit 1; fi; \
 	done
 
 .PHONY: demo

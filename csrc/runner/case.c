@@ -324,20 +324,28 @@ static void close_one(int *descriptor) {
     }
 }
 
+/* Opened anew for each case: what an open file has of its own, flags for one, the next case would find as this one
+   left it. */
+static bool open_empty(int *input, struct fault *fault) {
+    *input = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    return *input >= 0 || fault_fatal(fault, "runner", "/dev/null can't be opened: %s", strerror(errno));
+}
+
 static bool start(struct run *run, const struct protocol_case *test, struct launch_block block, int input,
                   struct case_outcome *outcome, struct fault *fault) {
     struct case_room *room = run->room;
-    int ends[2] = { -1, -1 };
+    int ends[2] = { -1, -1 }, empty = -1;
     bool done = (launch_alive(&room->launcher) || launch_start(&room->launcher, room->walls, fault)) &&
                 scrub_scratch(&room->scratch, test->limits.file_bytes, fault) &&
                 leaf_begin(&room->leaf, &test->limits, fault) &&
-                scrub_numbers(room->walls, room->launcher.process, fault) && open_streams(run, outcome, ends, fault);
+                scrub_numbers(room->walls, room->launcher.process, fault) && open_streams(run, outcome, ends, fault) &&
+                (input >= 0 || open_empty(&empty, fault));
     if (done) {
         struct launch launch = {
             .block = block,
             .limits = test->limits,
             .bound_memory = room->walls->accounting == WALLS_RLIMIT,
-            .input = input >= 0 ? input : room->null,
+            .input = input >= 0 ? input : empty,
             .output = ends[0],
             .errors = ends[1],
             .group = leaf_clone_target(&room->leaf),
@@ -348,6 +356,7 @@ static bool start(struct run *run, const struct protocol_case *test, struct laun
     }
     close_one(&ends[0]);
     close_one(&ends[1]);
+    close_one(&empty);
     return done;
 }
 
@@ -424,9 +433,8 @@ bool case_prepare(struct case_room *room, const struct walls *walls, const struc
         return false;
     }
     room->signals = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
-    room->null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (room->signals < 0 || room->null < 0) {
-        return fault_fatal(fault, "runner", "descriptors are missing: %s", strerror(errno));
+    if (room->signals < 0) {
+        return fault_fatal(fault, "runner", "signals can't be read: %s", strerror(errno));
     }
     return scrub_scratch(&room->scratch, most->file_bytes, fault);
 }

@@ -15,7 +15,6 @@ struct case_room {
     struct launcher launcher;
     struct scrub_scratch scratch;
     int signals; /* tells that a child ended */
-    int null;    /* empty standard input */
     unsigned processors;
 };
 

@@ -9,6 +9,7 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <stdbool.h>
@@ -42,7 +43,7 @@ static void check(int result, const char *what) {
 /* clang-format off */
 static const char *const allowed[] = {
     /* memory */
-    "brk", "mmap", "mmap2", "munmap", "mremap", "mprotect", "madvise", "mincore", "msync", "mlock", "mlock2",
+    "brk", "munmap", "mremap", "mprotect", "madvise", "mincore", "msync", "mlock", "mlock2",
     "munlock", "mlockall", "munlockall", "membarrier", "pkey_alloc", "pkey_free", "pkey_mprotect",
     "get_mempolicy",
     /* files */
@@ -53,7 +54,7 @@ static const char *const allowed[] = {
     "getdents64", "getcwd", "chdir", "fchdir", "mkdir", "mkdirat", "rmdir", "unlink", "unlinkat", "rename",
     "renameat", "renameat2", "link", "linkat", "symlink", "symlinkat", "readlink", "readlinkat", "chmod",
     "fchmod", "fchmodat", "chown", "fchown", "lchown", "fchownat", "umask", "truncate", "truncate64",
-    "ftruncate", "ftruncate64", "fallocate", "fadvise64", "fadvise64_64", "readahead", "fsync", "fdatasync",
+    "ftruncate", "ftruncate64", "fallocate", "readahead", "fsync", "fdatasync",
     "sync_file_range", "flock", "utime", "utimes", "utimensat", "futimesat", "sendfile", "sendfile64",
     "copy_file_range", "splice", "tee", "vmsplice", "getxattr", "lgetxattr", "fgetxattr", "listxattr",
     "llistxattr", "flistxattr", "setxattr", "lsetxattr", "fsetxattr", "removexattr", "lremovexattr",
@@ -104,8 +105,9 @@ static const char *const absent[] = { "clone3",
                                       "set_mempolicy_home_node",
                                       "memfd_secret" };
 
-/* Done without doing: a program that flushes the machine's disks holds up all others. */
-static const char *const pretended[] = { "sync", "syncfs" };
+/* Done without doing: a program that flushes the machine's disks holds up all others, and so does one that throws
+   the system's files, which all sandboxes read, out of the page cache. */
+static const char *const pretended[] = { "sync", "syncfs", "fadvise64", "fadvise64_64" };
 
 static void add_list(scmp_filter_ctx filter, uint32_t action, const char *const *names, size_t count) {
     for (size_t i = 0; i < count; i++) {
@@ -133,12 +135,35 @@ static void allow_clone(scmp_filter_ctx filter) {
     allow_when(filter, SCMP_SYS(clone), SCMP_CMP(0, SCMP_CMP_MASKED_EQ, refused, 0));
 }
 
+/* Of the Internet's no more than TCP and UDP: for any other protocol the kernel looks for a module first, and loads it
+   into the whole machine, before it finds that there is no network to use it in. */
 static void allow_sockets(scmp_filter_ctx filter) {
-    static const int families[] = { AF_UNIX, AF_INET, AF_INET6 };
-    for (size_t i = 0; i < COUNT(families); i++) {
-        allow_when(filter, SCMP_SYS(socket), low_half(0, (uint64_t)families[i]));
+    static const uint64_t families[] = { AF_INET, AF_INET6 }, kinds[] = { SOCK_STREAM, SOCK_DGRAM },
+                          protocols[] = { 0, IPPROTO_TCP, IPPROTO_UDP };
+    const uint64_t kind_mask = 0xffffffff & ~(uint64_t)(SOCK_NONBLOCK | SOCK_CLOEXEC);
+    for (size_t i = 0; i < COUNT(families) * COUNT(kinds) * COUNT(protocols); i++) {
+        struct scmp_arg_cmp conditions[] = {
+            low_half(0, families[i % 2]),
+            SCMP_CMP(1, SCMP_CMP_MASKED_EQ, kind_mask, kinds[i / 2 % 2]),
+            low_half(2, protocols[i / 4]),
+        };
+        check(seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), COUNT(conditions), conditions),
+              "socket");
     }
+    allow_when(filter, SCMP_SYS(socket), low_half(0, AF_UNIX));
     allow_when(filter, SCMP_SYS(socketpair), low_half(0, AF_UNIX));
+}
+
+/* All but huge pages: they come from a reserve that somebody made for his database, say, and the memory group that
+   bounds a case doesn't count them. */
+static void allow_memory(scmp_filter_ctx filter, bool memory_files) {
+    allow_when(filter, SCMP_SYS(mmap), SCMP_CMP(3, SCMP_CMP_MASKED_EQ, MAP_HUGETLB, 0));
+    allow_when(filter, SCMP_SYS(mmap2), SCMP_CMP(3, SCMP_CMP_MASKED_EQ, MAP_HUGETLB, 0));
+    if (memory_files) {
+        allow_when(filter, SCMP_SYS(memfd_create), SCMP_CMP(1, SCMP_CMP_MASKED_EQ, MFD_HUGETLB, 0));
+    } else {
+        check(seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(memfd_create), 0), "memfd_create");
+    }
 }
 
 static void allow_ioctl(scmp_filter_ctx filter) {
@@ -172,12 +197,14 @@ static void allow_personality(scmp_filter_ctx filter) {
 }
 
 /* All but notices of what happens in a folder, which are inotify's older form, and leases; both are among the
-   four numbers from F_SETLEASE on. */
+   four numbers from F_SETLEASE on. And all but hints of how long a file's data will live: before Linux 6.8 anybody may
+   set them on a file that he can only read, where they stay for the next case and for other sandboxes to see. */
 static void allow_fcntl(scmp_filter_ctx filter) {
     static const struct {
         uint64_t mask, value;
-    } commands[] = { { 0xfffffc00, 0 }, { 0xfffffffc, 0x404 }, { 0xfffffff8, 0x408 } };
-    _Static_assert(F_SETLEASE == 0x400 && F_NOTIFY == 0x402, "the masks above are made for these numbers");
+    } commands[] = { { 0xfffffc00, 0 }, { 0xfffffffc, 0x404 }, { 0xfffffffc, 0x408 } };
+    _Static_assert(F_SETLEASE == 0x400 && F_NOTIFY == 0x402 && F_SET_RW_HINT == 0x40c,
+                   "the masks above are made for these numbers");
     for (size_t i = 0; i < COUNT(commands); i++) {
         allow_when(filter, SCMP_SYS(fcntl), SCMP_CMP(1, SCMP_CMP_MASKED_EQ, commands[i].mask, commands[i].value));
         allow_when(filter, SCMP_SYS(fcntl64), SCMP_CMP(1, SCMP_CMP_MASKED_EQ, commands[i].mask, commands[i].value));
@@ -262,8 +289,7 @@ int filter_export_student(bool memory_files) {
     add_list(filter, SCMP_ACT_ALLOW, allowed, COUNT(allowed));
     add_list(filter, SCMP_ACT_ERRNO(ENOSYS), absent, COUNT(absent));
     add_list(filter, SCMP_ACT_ERRNO(0), pretended, COUNT(pretended));
-    check(seccomp_rule_add(filter, memory_files ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(memfd_create), 0),
-          "memfd_create");
+    allow_memory(filter, memory_files);
     allow_clone(filter);
     allow_sockets(filter);
     allow_ioctl(filter);

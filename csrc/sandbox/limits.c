@@ -52,6 +52,11 @@ void limits_bound_runner(void) {
     bound(RLIMIT_NOFILE, 256, 256);
     bound(RLIMIT_MSGQUEUE, 0, 0);
     bound(RLIMIT_MEMLOCK, 65536, 65536);
+    bound(RLIMIT_SIGPENDING, 4096, 4096);
+    /* A service may have been given these for itself; a student before whom nobody else's turn comes is not ended
+       in time. */
+    bound(RLIMIT_RTPRIO, 0, 0);
+    bound(RLIMIT_NICE, 0, 0);
 }
 
 void limits_drop_capabilities(void) {

@@ -33,6 +33,7 @@ _numbers = {  # x86_64, aarch64
     "timer_create": (222, 107), "fcntl": (72, 25), "inotify_init1": (294, 26),
     "ioctl": (16, 29), "prctl": (157, 167), "uselib": (134, None), "sysfs": (139, None), "ustat": (136, None),
     "remap_file_pages": (216, 234), "socket": (41, 198), "clock_gettime": (228, 113), "getpid": (39, 172),
+    "mmap": (9, 222), "memfd_create": (319, 279), "fadvise64": (221, 223),
 }
 _column = {"x86_64": 0, "aarch64": 1}[platform.machine()]
 
