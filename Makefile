@@ -6,6 +6,7 @@ BUILD   ?= build
 CC      ?= gcc
 PREFIX  ?= /usr/local
 DESTDIR ?=
+LUADIR  ?= $(PREFIX)/share/submitter/lua
 
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
 OPTIMIZE := -O2 -g
@@ -132,6 +133,7 @@ test: packages-test programs $(TEST_PROGRAMS)
 # What takes longer: a class of 200 with two workers, twenty kills, the other compiler, the installed tree.
 .PHONY: test-peers
 test-peers: packages-lint programs
+	$(call need,luarocks git)
 	@$(SUITE) 'crowd-200: $(RUN) spec/integration/crowd.lua 200' \
 	    'kill-20: $(RUN) spec/integration/kill.lua 20 60' \
 	    'installed: spec/integration/installed.sh $(BUILD)' \
@@ -207,9 +209,9 @@ format:
 
 .PHONY: install
 install: programs
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/submitter
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LUADIR)
 	install -m 0755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
-	cp -R lua $(DESTDIR)$(PREFIX)/share/submitter/
+	cp -R lua/. $(DESTDIR)$(LUADIR)/
 
 .PHONY: clean
 clean:

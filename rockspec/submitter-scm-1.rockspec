@@ -19,5 +19,6 @@ build = {
   build_target = "programs",
   install_target = "install",
   build_variables = { CFLAGS = "$(CFLAGS)" },
-  install_variables = { PREFIX = "$(PREFIX)" },
+  -- LuaRocks deploys LUADIR to share/lua/5.4 of its tree and the programs to bin, where they look for it.
+  install_variables = { PREFIX = "$(PREFIX)", LUADIR = "$(LUADIR)" },
 }

@@ -44,7 +44,7 @@ const char *state_lua_directory(void) {
     snprintf(base, sizeof base, "%s", program);
     *strrchr(base, '/') = '\0';
     if (try_directory(base, "../lua") || try_directory(base, "../../lua") ||
-        try_directory(base, "../share/submitter/lua"))
+        try_directory(base, "../share/submitter/lua") || try_directory(base, "../share/lua/5.4"))
         return lua_directory;
     fprintf(stderr,
             "submitter: the Lua modules are missing: neither %s/../lua nor %s/../share/submitter/lua holds "

@@ -18,7 +18,7 @@ void state_preload(lua_State *L, const char *name, lua_CFunction open);
 void state_type(lua_State *L, const char *name, const luaL_Reg *methods, const luaL_Reg *metamethods);
 
 /* Absolute path of this program, and of the folder of Lua modules that belongs to it (beside the build folder, or
- * PREFIX/share/submitter/lua); NULL and a message on standard error when it isn't found. */
+ * PREFIX/share/submitter/lua, or share/lua/5.4 of a LuaRocks tree); NULL and a message on standard error when it isn't found. */
 const char *state_executable(void);
 const char *state_lua_directory(void);
 

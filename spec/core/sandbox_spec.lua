@@ -371,6 +371,38 @@ print('x', flush=True)]]
     nothing_left()
   end)
 
+  --- A sandbox that isn't one: says HELLO and READY, and then what the script says. Frames are written by frame
+  --- TYPE PAYLOAD, in printf's escapes.
+  local function pretended(script)
+    local directory = support.directory()
+    assert(directory:write("submitter-sandbox", [[#!/bin/bash
+PATH=/usr/bin:/bin
+frame() { printf "\\x$1\\x$2\\0\\0\\0$3"; }
+hello() { frame 01 0d '\x1\0\0\0\x1\0\0\0\x1\0\0\0\0'; }
+ready() { frame 02 00 ''; }
+hello; ready
+]] .. script, { mode = tonumber("755", 8) }))
+    return assert(sandbox.start(options { programs = directory:path() }))
+  end
+
+  it("closes one that says nonsense instead of goodbye", function()
+    for _, script in ipairs {
+      "cat >/dev/null; :", -- nothing at all
+      -- A frame that no runner sends, one longer than it can be, half a frame, and a flood, as the answer to END.
+      [[head -c 58 >/dev/null; printf '\377\377'; cat >/dev/null]],
+      [[head -c 58 >/dev/null; printf '\6\377\377\377\377'; cat >/dev/null]],
+      [[head -c 58 >/dev/null; printf '\3\10'; cat >/dev/null]],
+      [[head -c 58 >/dev/null; exec cat /dev/zero]],
+      [[head -c 58 >/dev/null; while :; do ready; hello; done]],
+    } do
+      local one = pretended(script)
+      local before = clock.monotonic_ms()
+      assert.is_true(task.within(20000, one.close, one), script)
+      assert.is_true(clock.monotonic_ms() - before < 5000, script)
+    end
+    nothing_left()
+  end)
+
   it("waits for a silent one only until it is cancelled", function()
     local directory = support.directory()
     assert(directory:write("submitter-sandbox", "#!/bin/sh\nexec sleep 60", { mode = tonumber("755", 8) }))
