@@ -30,6 +30,20 @@ describe("configuration", function()
   end
 
   describe("load", function()
+    it("refuses a file that doesn't end, or throws", function()
+      refused("while true do end", "submitter%.lua: it doesn't come to an end")
+      refused("error 'no idea'", "submitter%.lua:1: no idea")
+      refused("local text = 'x' while true do text = text .. text end", "submitter%.lua: not enough memory")
+    end)
+
+    it("refuses an empty path, but not an empty variable", function()
+      local result, message, code = configuration.load { path = "" }
+      assert.is_nil(result)
+      assert.matches("^%-%-config names no file", message)
+      assert.are.equal("environment", code)
+      assert(load(nil, { SUBMITTER_CONFIG = "" }))
+    end)
+
     it("has a default for everything", function()
       local settings = assert(load())
       assert.are.same({

@@ -26,6 +26,7 @@ local configuration = {}
 configuration.system_file = "/etc/submitter/submitter.lua"
 
 local file_limit_bytes = 1 << 20
+local instruction_limit = 10000000
 
 -- The largest that a policy may ask for. The walls are built with these before a submission is known.
 local ceilings = {
@@ -145,9 +146,11 @@ local function run_file(path, getenv)
   if not chunk then
     return nil, syntax
   end
-  local good, result = pcall(chunk)
-  if not good then
-    return nil, type(result) == "string" and result or ("%s: it threw a %s"):format(path, type(result))
+  local good, result, kind = host.watchdog.call(instruction_limit, chunk)
+  if not good and kind == "budget" then
+    return nil, ("%s: it doesn't come to an end (%d instructions)"):format(path, instruction_limit)
+  elseif not good then
+    return nil, result:find(path, 1, true) and result or path .. ": " .. result
   end
   if type(result) ~= "table" then
     return nil, ("%s: a configuration returns a table; this returned %s"):format(path,
@@ -166,8 +169,11 @@ local function find_file(options, getenv)
   local named, by = options.path, "--config"
   if not named then
     named, by = getenv("SUBMITTER_CONFIG"), "SUBMITTER_CONFIG"
+    if named == "" then named = nil end
   end
-  if named and named ~= "" then
+  if named == "" then
+    return nil, "--config names no file: it is empty"
+  elseif named then
     local result, message = run_file(named, getenv)
     if not result then
       return nil, ("the configuration named by %s: %s"):format(by, message)

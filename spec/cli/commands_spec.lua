@@ -87,6 +87,30 @@ describe("the command line", function()
     end)
   end)
 
+  it("submit grades for the final mark, and says when policy publishes less than was asked for", function()
+    install_cases()
+    folder:write("var/bucket/m.soltys/labs/sum/grading/grade.in", "1 2\n")
+    folder:write("var/bucket/m.soltys/labs/sum/grading/grade.out", "3\n")
+    folder:write("policy/default.lua", 'return { publish = { "json" } }')
+    local worker = host.child.start {
+      program = host.system.executable(), arguments = { "serve" },
+      environment = { SUBMITTER_VAR = folder.var, SUBMITTER_POLICY = folder.path .. "/policy", PATH = "/usr/bin:/bin" },
+    }
+    local marked = submit("right.py", "--mode", "grade", "--wait", "--timeout", "30s")
+    local no_table = submit("right.py", "--wait", "--timeout", "30s", "--format", "csv")
+    folder:write("policy/default.lua", 'return { publish = { "csv" } }')
+    local no_json = submit("wrong.py", "--wait", "--timeout", "3s")
+    worker:kill "TERM"
+    worker:wait()
+    assert.equal(0, marked.exit_code, marked.stderr)
+    assert.truthy(marked.stdout:find("1 of 1 cases passed", 1, true), marked.stdout)
+    assert.truthy(folder:read("var/bucket/" .. names().result:gsub("result", "grade.result")))
+    assert.equal(3, no_table.exit_code)
+    assert.truthy(no_table.stderr:find("publishes no table", 1, true), no_table.stderr)
+    assert.equal(3, no_json.exit_code)
+    assert.truthy(no_json.stderr:find("publishes no JSON report", 1, true), no_json.stderr)
+  end)
+
   it("submit shows why nothing could be graded", function()
     install_cases()
     folder:write("var/bucket/m.soltys/labs/sum/grading/test.out", "6\n")
@@ -132,8 +156,17 @@ describe("the command line", function()
       assert.equal(1, status().ready)
     end)
 
-    it("refuses what is no event", function()
-      for _, text in ipairs { "", "not JSON", "[1]", "{}", "3" } do
+    it("queues a message as it is", function()
+      local body = ('{"mode":"grade","subdata":"%s"}'):format(document_key)
+      local ended = support.submitter(folder, { "notify" }, { input = body })
+      assert.equal(0, ended.exit_code, ended.stderr)
+      assert.equal("queued   " .. body .. "\n", ended.stdout)
+      assert.equal(1, status().ready)
+    end)
+
+    it("refuses what is no event, and no message", function()
+      for _, text in ipairs { "", "not JSON", "[1]", "{}", "3", '{"subdata":"x"}', '{"subdata":1}',
+        ('{"subdata":"%s","mode":"final"}'):format(document_key) } do
         local ended = support.submitter(folder, { "notify" }, { input = text })
         assert.equal(2, ended.exit_code, text)
         assert.truthy(ended.stderr:find("submitter notify: ", 1, true))
@@ -326,11 +359,16 @@ describe("the command line", function()
   it("status names the submissions that are being graded", function()
     run "status"
     folder:write("var/jobs/host-1-ab/" .. token .. ".1/test.in", "1\n")
+    folder:write("var/jobs/host-2-cd/" .. token .. ".7/test.in", "1\n")
+    -- A worker that lives has its folder locked; the other was killed.
+    local lock = assert(folder.directory:lock "var/jobs/host-1-ab/.")
     local now = status()
     assert.equal(1, #now.in_flight)
     assert.equal(token .. ".1", now.in_flight[1].job)
     assert.equal("host-1-ab", now.in_flight[1].worker)
     assert.truthy(run("status").stdout:find(token .. "%.1 +%d+%.%d s +host%-1%-ab"))
+    lock:release()
+    assert.same({}, { table.unpack(status().in_flight) })
   end)
 
   it("doctor tries the sandbox and leaves nothing behind", function()

@@ -10,6 +10,10 @@ local function main(...)
 end
 
 describe("submitter.cli", function()
+  local folder
+  before_each(function() folder = support.folder() end)
+  after_each(function() folder.remove_all() end)
+
   it("says its version", function()
     local code, output = main "--version"
     assert.equal(0, code)
@@ -67,8 +71,12 @@ describe("submitter.cli", function()
       refuses("submitter submit: --token is missing", "submit", "a.py", "--admin", "a", "--event", "e",
         "--assignment", "s")
     end)
+    it("a name that isn't UTF-8", function()
+      refuses("submitter submit: --event \"\\xff\" isn't UTF-8", "submit", "a.py", "--admin", "a", "--event", "\xff",
+        "--assignment", "s", "--token", token)
+    end)
     it("a time without its unit", function()
-      refuses("submitter submit: ", "submit", "a.py", "--admin", "a", "--event", "e", "--assignment", "s",
+      refuses("submitter submit: --timeout: ", "submit", "a.py", "--admin", "a", "--event", "e", "--assignment", "s",
         "--token", token, "--timeout", "5")
     end)
     it("a file that isn't there", function()
@@ -82,6 +90,17 @@ describe("submitter.cli", function()
       local _, _, errors = main "\27[31mx"
       assert.is_nil(errors:find("\27", 1, true))
     end)
+  end)
+
+  it("exits 3 where standard output can't be written", function()
+    for _, words in ipairs { "--help", "--version", "doctor", "status" } do
+      local ended = host.child.run {
+        program = "/bin/sh", arguments = { "-c", '"$0" ' .. words .. " >/dev/full", host.system.executable() },
+        environment = { SUBMITTER_VAR = folder.var, PATH = "/usr/bin:/bin" },
+      }
+      assert.equal(3, ended.exit_code, words)
+      assert.truthy(ended.stderr:find("can't write to standard output", 1, true), ended.stderr)
+    end
   end)
 
   it("exits 3 over a configuration that can't be read, and names it", function()

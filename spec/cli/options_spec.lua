@@ -37,6 +37,13 @@ describe("submitter.cli.options", function()
       assert.equal("usage", code)
     end)
 
+    it("refuses an empty path", function()
+      local data, message, code = options.read_file ""
+      assert.is_nil(data)
+      assert.equal("an empty path names no file", message)
+      assert.equal("usage", code)
+    end)
+
     it("refuses a folder", function()
       local data, message, code = options.read_file(folder.path)
       assert.is_nil(data)

@@ -490,6 +490,22 @@ describe("core.file", function()
       assert.are.equal(before, core.descriptors())
     end)
 
+    it("takes a deep tree that has the names which it gives meanwhile", function()
+      -- Where the newest entry comes first: the names are still taken when the deep folder is come to.
+      local memory <close> = assert(host.file.directory("/dev/shm"))
+      local place = "submitter-spec-" .. host.digest.random(8)
+      local threads <close> = assert(host.file.directory("/proc/self/task"))
+      memory:remove_tree "none" -- all threads of the pool are there
+      for _, thread in ipairs(assert(threads:list("."))) do
+        for number = 0, 200 do
+          assert(memory:write(("%s/.submitter-deep-%s-%d"):format(place, thread.name, number), "", { parents = true }))
+        end
+      end
+      assert(memory:make(place .. ("/d"):rep(300), { parents = true }))
+      assert.is_true(memory:remove_tree(place))
+      assert.are.equal("ENOENT", code(memory:stat(place)))
+    end)
+
     it("takes a tree deeper than any path", function()
       local level = assert(directory:open("t", { create = true }))
       for _ = 1, 3 do
@@ -518,7 +534,8 @@ end
           chmod 0 t/closed; chmod 400 t/noexec; chmod 500 t/nowrite
           if [ "$(id -u)" = 0 ]; then
             chown -hR 65534 .
-            exec setpriv --reuid 65534 --regid 65534 --clear-groups -- installed/bin/submitter run script.lua "$DIRECTORY"
+            exec setpriv --reuid 65534 --regid 65534 --clear-groups -- \
+              installed/bin/submitter run script.lua "$DIRECTORY"
           fi
           exec installed/bin/submitter run script.lua "$DIRECTORY"]] },
       })

@@ -75,7 +75,8 @@ local function storage(configured)
   local written
   written, message = services.directory:replace(name, "probe\n")
   if not written then
-    return finding("fail", "var", message, "make " .. services.directory:path() .. " writable for this user"), services
+    return finding("fail", "var", message,
+      "see that this user may write in " .. services.directory:path() .. ", and that there is room"), services
   end
   services.directory:remove(name)
   return finding("ok", "var", services.directory:path() .. " can be written"), services
@@ -217,13 +218,14 @@ function command.run(arguments)
   local configured, message, code = options.configuration(arguments)
   if not configured then return nil, message, code end
   local pen = terminal.pen(terminal.has_colour(1))
-  local failed = false
+  local failed, unwritten = false, nil
   local function show(one)
     failed = failed or one.state == "fail"
     io.stdout:write(pen(styles[one.state], ("%-5s"):format(one.state)), ("%-15s"):format(one.name),
       terminal.escape(one.text), "\n")
     if one.remedy then io.stdout:write((" "):rep(20), pen("dim", "▸ "), terminal.escape(one.remedy), "\n") end
-    io.stdout:flush()
+    local flushed, problem = io.stdout:flush()
+    unwritten = unwritten or not flushed and problem
   end
 
   local user_id = host.system.user_id()
@@ -245,6 +247,7 @@ function command.run(arguments)
   if path then
     for _, one in ipairs(sandbox(configured, path)) do show(one) end
   end
+  if unwritten then return nil, "can't write to standard output: " .. unwritten, "environment" end
   if failed then return nil, "something that is needed failed; see the lines marked fail", "environment" end
   return 0
 end

@@ -138,7 +138,9 @@ function command.run(arguments)
     -- As its student would be told.
     job.verdict, job.reason = "REJ", failure
   elseif not ran then
-    return nil, failure, kind == "instructor" and "usage" or "environment"
+    -- Cases and policy are files that the user named.
+    local is_users = kind == "instructor" or kind == "policy" and arguments.policy
+    return nil, failure, is_users and "usage" or "environment"
   end
 
   if not closed then

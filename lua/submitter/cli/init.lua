@@ -75,6 +75,14 @@ local function complain(name, message)
   io.stderr:write(who, ": ", host.text.escape(message, { keep_newlines = true }), "\n")
 end
 
+-- What was printed may be a report that somebody relies on: a full disk must not pass for success.
+local function finish(name, code)
+  local flushed, problem = io.stdout:flush()
+  if flushed then return code end
+  complain(name, "can't write to standard output: " .. tostring(problem))
+  return cli.exit.environment
+end
+
 --- An error with where it was raised; one that has passed through here already keeps what it has.
 local function with_traceback(problem)
   problem = tostring(problem)
@@ -93,7 +101,7 @@ function cli.main(arguments)
     local kind = getmetatable(parsed)
     if kind == Finished then
       io.stdout:write(parsed.text, "\n")
-      return cli.exit.done
+      return finish(nil, cli.exit.done)
     elseif kind == Misused then
       complain(parsed.command, parsed.message)
       io.stderr:write("Try: submitter ", parsed.command, parsed.command ~= "" and " " or "", "--help\n")
@@ -109,16 +117,12 @@ function cli.main(arguments)
         complain(command.name, "internal error, please report it:\n" .. code)
         return cli.exit.internal
       end
-      -- What was printed may be a report that somebody relies on: a full disk must not pass for success.
-      local flushed, problem = io.stdout:flush()
       if code == nil then
+        io.stdout:flush()
         complain(command.name, message)
         return cli.exit[kind] or cli.exit.environment
-      elseif not flushed then
-        complain(command.name, "can't write to standard output: " .. tostring(problem))
-        return cli.exit.environment
       end
-      return code
+      return finish(command.name, code)
     end
   end
   complain(nil, "'run' is the program's own; start it as build/submitter run SCRIPT.lua")

@@ -29,7 +29,10 @@ end
 ---@return string|nil message
 function options.token(value)
   if submission.is_token(value) then return value end
-  return nil, ("'%s' is no token: 32 hexadecimal digits, as the front end issues them"):format(value)
+  local message = ("'%s' is no token: 32 hexadecimal digits, as the front end issues them"):format(value)
+  -- --token takes all that follows it.
+  if value:find "%.py$" then message = message .. "; name the program before --token" end
+  return nil, message
 end
 
 --- For argparse: an option that takes one of some words. A list of choices in argparse prints them instead of the
@@ -63,11 +66,12 @@ end
 ---@return string|nil message
 ---@return string|nil code
 function options.read_file(path)
+  if path == "" then return nil, "an empty path names no file", "usage" end
   local stream = io.stdin
   if path ~= "-" then
     local message
     stream, message = io.open(path, "rb")
-    if not stream then return nil, ("can't read it: %s; check the path"):format(message), "usage" end
+    if not stream then return nil, ("can't read %s; check the path"):format(message), "usage" end
   end
   -- One byte more than allowed tells a file of exactly the limit from a larger one.
   local data, reason = stream:read(LIMIT_BYTES + 1)

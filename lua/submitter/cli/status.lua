@@ -5,11 +5,23 @@ local terminal = require "submitter.cli.terminal"
 
 local command = { name = "status", summary = "what waits, what runs, what was given up" }
 
+--- Making a worker's folder takes no time, but many may start at once.
+local GATE_WAIT_MS = 5000
+
 function command.describe(parser)
   parser:description("Shows how many messages wait, which submissions are being graded, and how many messages were "
     .. "given up.\n\nExample: submitter status --format json")
   parser:option("--format"):argname("FORMAT"):choices({ "table", "json" }):default("table")
     :description "table or json"
+end
+
+--- A living worker has its folder locked. What a killed one left stays until the next worker starts, and its messages
+--- come back by themselves.
+local function is_alive(directory, worker)
+  if worker.type ~= "directory" then return false end
+  local lock, _, code = directory:lock("jobs/" .. worker.name .. "/.", { shared = true })
+  if lock then lock:release() end
+  return code == "busy"
 end
 
 --- What the job folders tell: { worker, job, since_ms } for each submission in flight.
@@ -20,9 +32,11 @@ local function in_flight(directory)
     if code == "ENOENT" then return running end
     return nil, message
   end
+  -- Workers start under this lock, so that none finds its new folder locked by the look at it.
+  local gate <close> = directory:lock("jobs/.", { shared = true, wait_ms = GATE_WAIT_MS })
   for _, worker in ipairs(workers) do
     -- A worker that ends while this looks takes its folder along: that is no failure.
-    local jobs = worker.type == "directory" and directory:list("jobs/" .. worker.name) or {}
+    local jobs = gate and is_alive(directory, worker) and directory:list("jobs/" .. worker.name) or {}
     for _, job in ipairs(jobs) do
       local about = job.type == "directory" and directory:stat("jobs/" .. worker.name .. "/" .. job.name)
       if about then running[#running + 1] = { worker = worker.name, job = job.name, since_ms = about.modified_ms } end
@@ -53,7 +67,7 @@ function show.table(services, depth, running)
   line("ready", depth.ready, nil, "messages that a worker may take")
   line("held", depth.held, nil, "messages that a worker has taken, or that wait for their next try")
   line("dead", depth.dead, depth.dead > 0 and "red" or nil, "given up; see: submitter deadletters list")
-  line("in flight", #running, nil, "submissions that have a job folder")
+  line("in flight", #running, nil, "submissions that a worker is at")
   if #running == 0 then return end
   local now, rows = host.clock.now_ms(), {}
   for _, job in ipairs(running) do

@@ -8,11 +8,18 @@ local options = require "submitter.cli.options"
 local result = require "submitter.cli.result"
 local submission = require "submitter.submission"
 local terminal = require "submitter.cli.terminal"
+local units = require "submitter.units"
 
 local command = { name = "submit", summary = "upload a program and queue it, as the front end does" }
 
 --- How long between two looks at the bucket while waiting: a bucket can't tell when something changes.
 local FIRST_PAUSE_MS, LONGEST_PAUSE_MS = 50, 500
+
+local function timeout(value)
+  local milliseconds, message = options.time(value)
+  if not milliseconds then return nil, "--timeout: " .. message end
+  return milliseconds
+end
 
 function command.describe(parser)
   parser:description("Derives the subid from admin, event, assignment and tokens, uploads <subid>.py and then "
@@ -27,8 +34,10 @@ function command.describe(parser)
   parser:option("--token"):target("tokens"):argname("TOKEN"):args("+"):count("*"):action("concat"):init({})
     :convert(options.token)
     :description "each student's token, 32 hexadecimal digits; at least one, in any order"
+  parser:option("--mode"):argname("MODE"):choices({ "test", "grade" }):default("test")
+    :description "test: the cases while the event runs; grade: those for the final mark"
   parser:flag("--wait"):description "wait for the report and show it; exits 1 if something failed to pass"
-  parser:option("--timeout"):argname("TIME"):convert(options.time):default("60s")
+  parser:option("--timeout"):argname("TIME"):convert(timeout):default("60s")
     :description "with --wait: how long at most, such as 500ms, 60s or 2m"
   parser:option("--format"):argname("FORMAT"):choices({ "table", "csv", "json" }):default("table")
     :description "with --wait: table, csv or json"
@@ -37,7 +46,7 @@ end
 --- Uploads a program and queues it: all that the front end and the bucket's notification do.
 ---@async
 ---@param services {store:table, queue:table}
----@param what {source:string, admin:string, event:string, assignment:string, tokens:string[]}
+---@param what {source:string, admin:string, event:string, assignment:string, tokens:string[], mode:string|nil}
 ---@return {location:table, names:table, queued:table[], source_sha256:string, unread_sha256:string}|nil handed
 ---@return string|nil message
 ---@return string|nil code
@@ -45,7 +54,7 @@ function command.hand_in(services, what)
   local subid = submission.subid(what)
   local location, message = key.location(what.admin, what.event, what.assignment, subid)
   if not location then return nil, message, "usage" end
-  local names = key.names(location, "test")
+  local names = key.names(location, what.mode or "test")
   local text = submission.encode {
     subid = subid, admin = what.admin, event = what.event, assignment = what.assignment, tokens = what.tokens,
   }
@@ -57,7 +66,8 @@ function command.hand_in(services, what)
   put, message = services.store:put(names.document, text)
   if not put then return nil, message, "environment" end
 
-  local queued, skipped, code = notify_command.enqueue(services.queue, notify.records(names.document))
+  local event = what.mode == "grade" and { subdata = names.document, mode = "grade" } or notify.records(names.document)
+  local queued, skipped, code = notify_command.enqueue(services.queue, event)
   if not queued then return nil, skipped, code end
   if #queued ~= 1 then
     return nil, ("%s was uploaded but not queued: %s"):format(names.document,
@@ -86,6 +96,16 @@ end
 --- Is this report about what was just handed in? A refusal of a program that is too large hashes it unread.
 local function is_ours(report, handed)
   return report.source_sha256 == handed.source_sha256 or report.source_sha256 == handed.unread_sha256
+end
+
+-- Why no report came: one that policy keeps back can be waited for in vain.
+local function missed(services, handed, before)
+  if changed(before.out, (standing(services.store, handed.names.out))) then
+    return ("it was graded, but the policy publishes no JSON report (publish); see %s in the bucket"):format(
+      handed.names.out)
+  end
+  return ("no report came in time for %s; is a worker running (submitter serve), and what does submitter status say?")
+    :format(handed.names.document)
 end
 
 --- One look at the bucket: the report of this very submission, decoded, its kind, and whether it is new.
@@ -124,8 +144,7 @@ local function wait(services, handed, before, timeout_ms)
     if report and (is_new or left <= 0) then return report, kind end
     if not report and kind then return nil, kind, "environment" end
     if left <= 0 then
-      return nil, ("no report came in time for %s; is a worker running (submitter serve), and what does submitter "
-        .. "status say?"):format(handed.names.document), "environment"
+      return nil, missed(services, handed, before), "environment"
     end
     host.clock.sleep_ms(math.min(pause_ms, left))
     pause_ms = math.min(pause_ms * 2, LONGEST_PAUSE_MS)
@@ -140,7 +159,10 @@ local function show(services, handed, report, kind, format)
   if format == "json" then
     io.stdout:write(host.json.encode(report, { indent = 2 }), "\n")
   elseif format == "csv" and kind == "result" then
-    local table_text, message = services.store:get(handed.names.out)
+    local table_text, message, code = services.store:get(handed.names.out)
+    if not table_text and code == "not_found" then
+      message = "it was graded, but the policy publishes no table (publish); --format table or json shows the report"
+    end
     if not table_text then return nil, message, "environment" end
     io.stdout:write(table_text)
   elseif format == "csv" then
@@ -152,12 +174,12 @@ local function show(services, handed, report, kind, format)
   return report.verdict == "AC" and 0 or 1
 end
 
---- What stood under the two keys before anything was uploaded.
+--- What stood under these keys before anything was uploaded.
 local function standing_reports(store, what)
   local location, message = key.location(what.admin, what.event, what.assignment, submission.subid(what))
   if not location then return nil, message, "usage" end
-  local names, before = key.names(location, "test"), {}
-  for _, name in ipairs { "result", "error" } do
+  local names, before = key.names(location, what.mode), {}
+  for _, name in ipairs { "result", "error", "out" } do
     before[name], message = standing(store, names[name])
     if message then return nil, message, "environment" end
   end
@@ -181,11 +203,17 @@ function command.run(arguments)
   if #arguments.tokens == 0 then
     return nil, "--token is missing: each student's token, 32 hexadecimal digits", "usage"
   end
+  for _, name in ipairs { "admin", "event", "assignment" } do
+    -- A message is JSON, and a key in it has to be the one under which the program lies.
+    if not utf8.len(arguments[name]) then
+      return nil, ("--%s %s isn't UTF-8"):format(name, units.format_text(arguments[name], 60)), "usage"
+    end
+  end
   local source, message, code = options.read_file(arguments.file)
   if not source then return nil, message, code end
   local what = {
     source = source, admin = arguments.admin, event = arguments.event, assignment = arguments.assignment,
-    tokens = arguments.tokens,
+    tokens = arguments.tokens, mode = arguments.mode,
   }
   return options.with_services(arguments, nil, function(services)
     if arguments.wait then return hand_in_and_wait(services, what, arguments) end

@@ -6,7 +6,7 @@ local text, system = host.text, host.system
 
 local terminal = {}
 
---- How wide a progress bar with its label gets, on whatever terminal, and how often it is drawn anew.
+--- How wide a progress bar with its label gets at most, and how often it is drawn anew.
 local BAR_COLUMNS, REDRAW_MS = 60, 50
 
 local styles = { bold = "1", dim = "2", red = "31", green = "32", yellow = "33", cyan = "36" }
@@ -148,7 +148,8 @@ function ProgressBar:update(done, label)
   local width = 24
   local filled = math.min(width, done * width // self.total)
   local line = ("%s%s %d/%d %s"):format(("█"):rep(filled), ("░"):rep(width - filled), done, self.total, label or "")
-  io.stderr:write("\r", (terminal.fit(line, BAR_COLUMNS)), "\27[K")
+  -- A line that wraps could not be wiped away.
+  io.stderr:write("\r", (terminal.fit(line, math.max(1, math.min(BAR_COLUMNS, system.columns() - 1)))), "\27[K")
   self.drawn = true
 end
 
