@@ -6,7 +6,7 @@ local fingerprint = {}
 
 --- The lengths go in too, so that no two pairs make the same bytes.
 ---@param document_text string
----@param source string "" where the program couldn't be read
+---@param source string why it couldn't be read, where it couldn't
 ---@return string sha256 in hexadecimal
 function fingerprint.of(document_text, source)
   return host.digest.sha256(string.pack("<s8s8", document_text, source))

@@ -80,8 +80,9 @@ end
 
 -- The queue's answer to what was decided; when it can't take it, the message comes again by itself.
 function Worker:settle(message, outcome)
+  local failed = outcome.kind == "dead" or outcome.kind == "retry"
   local fields = {
-    id = message.id, reason = outcome.reason, class = outcome.class, failures = message.failures,
+    id = message.id, reason = outcome.reason, class = outcome.class, failures = message.failures + (failed and 1 or 0),
     subid = outcome.subid, mode = outcome.mode, assignment = outcome.assignment,
   }
   local done, problem, code

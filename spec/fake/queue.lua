@@ -65,7 +65,7 @@ function Queue:dead_letter(message, reason, class)
   local done, problem, code = settle(self, "dead_letter", message)
   if not done then return nil, problem, code end
   self.held[message.id] = nil
-  self.dead[message.id] = { reason = reason, class = class, failures = message.failures }
+  self.dead[message.id] = { reason = reason, class = class, failures = message.failures + 1 }
   return true
 end
 

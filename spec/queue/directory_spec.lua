@@ -268,7 +268,7 @@ describe("the directory queue", function()
       assert.is_true(letter.died_ms >= before_ms)
       letter.died_ms = nil
       assert.are.same({ id = id, body = "body\0", reason = "no such thing", class = "message", receives = 2,
-        failures = 1, sent_ms = message.sent_ms }, letter)
+        failures = 2, sent_ms = message.sent_ms }, letter)
       lease_lost(queue:dead_letter(message, "again", "message"))
     end)
 

@@ -18,6 +18,10 @@ local function write(job, name, data)
   return true
 end
 
+-- What can't be read is told apart by why: a program that is too large isn't the one that was missing before. No program
+-- that is read begins like this and gets a result: one with a NUL byte is refused.
+local UNREAD = "\0unread: "
+
 -- One object of the student's. What isn't there may be on its way.
 local function get(job, object_key, limit_bytes)
   local data, metadata, code = job.store:get(object_key, { limit_bytes = limit_bytes })
@@ -50,7 +54,10 @@ local function fetch_document(job)
       job.location, job.names, job.truth, job.truth_etag = location, names, standing, etag
     end
   end
-  if not data then return nil, metadata, code end
+  if not data then
+    job.unread = UNREAD .. metadata
+    return nil, metadata, code
+  end
   job.document_text, job.submitted_ms = data, metadata.modified_ms
   return true
 end
@@ -91,7 +98,11 @@ end
 
 local function fetch_source(job)
   local data, message, code = get(job, job.names.source, job.configuration.source_limit_bytes)
-  if not data then return nil, message, code end
+  if not data then
+    if code == "rejected" then message = ("the program %s.py is too large: %s"):format(job.location.subid, message) end
+    job.unread = UNREAD .. message
+    return nil, message, code
+  end
   job.source = data
   return source_check.check(data, job.location.subid .. ".py")
 end
@@ -111,7 +122,7 @@ end
 ---@return string|nil message
 ---@return string|nil code
 local function complete(job)
-  job.source_sha256 = fingerprint.of(job.document_text or "", job.source or "")
+  job.source_sha256 = fingerprint.of(job.document_text or "", job.source or job.unread or "")
   if job.truth_was_read then return true end
   return truth.read(job)
 end

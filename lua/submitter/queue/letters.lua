@@ -45,7 +45,7 @@ function letters.write(directory, message, reason, class)
     reason = reason,
     class = class,
     receives = message.receives,
-    failures = message.failures,
+    failures = message.failures + 1, -- what made it a letter is one, too
     sent_ms = message.sent_ms,
     died_ms = host.clock.now_ms(),
     body = message.body,
