@@ -1,5 +1,6 @@
 #include "state.h"
 
+#include <errno.h>
 #include <lauxlib.h>
 #include <limits.h>
 #include <lualib.h>
@@ -25,13 +26,18 @@ const char *state_executable(void) {
     return executable;
 }
 
+static bool lua_denied; /* a folder of Lua modules may be there, but can't be looked into */
+
 static bool try_directory(const char *base, const char *below) {
     char candidate[PATH_MAX], probe[PATH_MAX];
     if (snprintf(candidate, sizeof candidate, "%s/%s", base, below) >= (int)sizeof candidate ||
         snprintf(probe, sizeof probe, "%.*s/submitter/host.lua", (int)sizeof probe - 24, candidate) >=
             (int)sizeof probe)
         return false;
-    return access(probe, R_OK) == 0 && realpath(candidate, lua_directory) != NULL;
+    if (access(probe, R_OK) == 0)
+        return realpath(candidate, lua_directory) != NULL;
+    lua_denied = lua_denied || errno == EACCES;
+    return false;
 }
 
 const char *state_lua_directory(void) {
@@ -46,10 +52,17 @@ const char *state_lua_directory(void) {
     if (try_directory(base, "../lua") || try_directory(base, "../../lua") ||
         try_directory(base, "../share/submitter/lua") || try_directory(base, "../share/lua/5.4"))
         return lua_directory;
-    fprintf(stderr,
-            "submitter: the Lua modules are missing: neither %s/../lua nor %s/../share/submitter/lua holds "
-            "submitter/host.lua; install with `make install`\n",
-            base, base);
+    if (lua_denied)
+        fprintf(
+            stderr,
+            "submitter: the Lua modules beside %s can't be read: permission denied; let this user reach the folders "
+            "above it, or install it with `make install`\n",
+            base);
+    else
+        fprintf(stderr,
+                "submitter: the Lua modules are missing: neither %s/../lua nor %s/../share/submitter/lua holds "
+                "submitter/host.lua; install with `make install`\n",
+                base, base);
     *lua_directory = '\0';
     return NULL;
 }
