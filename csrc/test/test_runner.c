@@ -103,30 +103,36 @@ static void test_exits(void) {
     driver_outcome_end(&outcome);
 }
 
-static void test_time(void) {
+/* Ends by its limit of 300 ms, within 50 ms of it. A busy machine may keep the runner waiting that long: up to three tries,
+ * each of which must end by the limit and not before. */
+static void test_limit(const char *name, const char *program, enum protocol_ending ending) {
+    enum { LIMIT_MS = 300, LATE_MS = 50, TRIES = 3 };
     struct protocol_limits limits = driver_limits();
-    limits.cpu_ms = 300;
-    struct driver_outcome outcome = trial_once("endless loop", "while True: pass\n", &limits, PROTOCOL_ENDING_CPU);
-    tap_ok(outcome.result.cpu_us >= 300000 && outcome.result.cpu_us < 350000,
-           "endless loop: ended within 50 ms of its "
-           "limit (%.1f ms)",
-           (double)outcome.result.cpu_us / 1e3);
-    driver_outcome_end(&outcome);
-    outcome = trial_once("loops of children", "import os\nfor i in range(3): os.fork()\nwhile True: pass\n", &limits,
-                         PROTOCOL_ENDING_CPU);
-    tap_ok(outcome.result.cpu_us >= 300000 && outcome.result.cpu_us < 350000,
-           "loops of children: counted together "
-           "(%.1f ms)",
-           (double)outcome.result.cpu_us / 1e3);
-    driver_outcome_end(&outcome);
-    limits = driver_limits();
+    if (ending == PROTOCOL_ENDING_CPU) {
+        limits.cpu_ms = LIMIT_MS;
+    } else {
+        limits.wall_ms = LIMIT_MS;
+    }
+    uint64_t used_us = UINT64_MAX;
+    bool early = false;
+    for (int i = 0; i < TRIES && used_us >= (LIMIT_MS + LATE_MS) * 1000; i++) {
+        struct driver_outcome outcome = trial_once(name, program, &limits, ending);
+        used_us = ending == PROTOCOL_ENDING_CPU ? outcome.result.cpu_us : outcome.result.wall_us;
+        early = early || used_us < LIMIT_MS * 1000;
+        driver_outcome_end(&outcome);
+    }
+    tap_ok(!early && used_us < (LIMIT_MS + LATE_MS) * 1000, "%s: ended within %d ms of its limit (%.1f ms)", name,
+           LATE_MS, (double)used_us / 1e3);
+}
+
+static void test_time(void) {
+    test_limit("endless loop", "while True: pass\n", PROTOCOL_ENDING_CPU);
+    test_limit("loops of children, together", "import os\nfor i in range(3): os.fork()\nwhile True: pass\n",
+               PROTOCOL_ENDING_CPU);
+    test_limit("sleep", "import time\ntime.sleep(60)\n", PROTOCOL_ENDING_WALL);
+    struct protocol_limits limits = driver_limits();
     limits.wall_ms = 300;
-    outcome = trial_once("sleep", "import time\ntime.sleep(60)\n", &limits, PROTOCOL_ENDING_WALL);
-    tap_ok(outcome.result.wall_us >= 300000 && outcome.result.wall_us < 350000,
-           "sleep: ended within 50 ms of its limit "
-           "(%.1f ms)",
-           (double)outcome.result.wall_us / 1e3);
-    driver_outcome_end(&outcome);
+    struct driver_outcome outcome;
     outcome = trial_once("stops itself", "import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)\n", &limits,
                          PROTOCOL_ENDING_WALL);
     driver_outcome_end(&outcome);
