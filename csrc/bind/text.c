@@ -78,29 +78,26 @@ static int csv_row(lua_State *L) {
     return buffers_push(L, buffer);
 }
 
-static int trim(lua_State *L) {
-    size_t length, before;
+static int trim_sides(lua_State *L, bool start) {
+    size_t length;
     const char *bytes = luaL_checklstring(L, 1, &length);
-    before = length;
-    text_trim_start(&bytes, &length);
+    size_t before = length;
+    if (start)
+        text_trim_start(&bytes, &length);
     text_trim_end(bytes, &length);
-    if (length == before)
+    if (length == before) /* as it was, not copied */
         lua_settop(L, 1);
     else
         lua_pushlstring(L, bytes, length);
     return 1;
 }
 
+static int trim(lua_State *L) {
+    return trim_sides(L, true);
+}
+
 static int trim_end(lua_State *L) {
-    size_t length, before;
-    const char *bytes = luaL_checklstring(L, 1, &length);
-    before = length;
-    text_trim_end(bytes, &length);
-    if (length == before)
-        lua_settop(L, 1);
-    else
-        lua_pushlstring(L, bytes, length);
-    return 1;
+    return trim_sides(L, false);
 }
 
 static int equal_trimmed(lua_State *L) {
