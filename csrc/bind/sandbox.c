@@ -480,7 +480,7 @@ static int run_case(lua_State *L) {
     }
     task_begin(&request->operation);
     sandbox->busy = true;
-    session_case(sandbox->session, (uint32_t)number, limits.output_bytes, request_done, request);
+    session_case(sandbox->session, (uint32_t)number, &limits, request_done, request);
     return task_wait(L, &request->operation);
 }
 

@@ -496,9 +496,13 @@ static int empty_directory(int top, int parent, const char *name, unsigned depth
             return errno;
         if (depth >= TREE_DEPTH) {
             char shallow[MAXIMUM_NAME + 1];
-            snprintf(shallow, sizeof shallow, ".submitter-deep-%d-%u", (int)gettid(), serial++);
-            if (renameat(fd, entry->d_name, top, shallow) < 0)
-                return errno;
+            int taken; /* the tree may have such names of its own */
+            do {
+                snprintf(shallow, sizeof shallow, ".submitter-deep-%d-%u", (int)gettid(), serial++);
+                taken = renameat(fd, entry->d_name, top, shallow) < 0 ? errno : 0;
+            } while (taken == ENOTDIR || taken == ENOTEMPTY || taken == EEXIST);
+            if (taken)
+                return taken;
             *moved = true;
             continue;
         }

@@ -10,10 +10,12 @@
 
 enum {
     SPECIFICATION_DESCRIPTOR = 3,
-    ERROR_TEXT_BYTES = 2048,  /* of the sandbox's standard error */
-    CLOSE_PATIENCE_MS = 3000, /* for the runner to say BYE and end */
-    END_PATIENCE_MS = 10000,  /* for the supervisor to take everything down after SIGTERM */
-    SANDBOX_ENVIRONMENT = 3,  /* its exit code when a wall can't be built */
+    ERROR_TEXT_BYTES = 2048,   /* of the sandbox's standard error */
+    BUILD_PATIENCE_MS = 60000, /* for the walls to stand */
+    CASE_PATIENCE_MS = 30000,  /* for a result, beyond the case's own time: large memories are slow to be torn down */
+    CLOSE_PATIENCE_MS = 3000,  /* for the runner to say BYE and end */
+    END_PATIENCE_MS = 10000,   /* for the supervisor to take everything down after SIGTERM */
+    SANDBOX_ENVIRONMENT = 3,   /* its exit code when a wall can't be built */
     WRITER_BYTES = 160 << 20,
 };
 
@@ -34,7 +36,7 @@ struct session {
     uint64_t output_limit;
     struct session_result result;
     struct session_error error; /* why it is broken */
-    struct timer *timer;        /* while closing */
+    struct timer *timer;        /* until when an answer, or the end, is waited for */
     bool terminated;
 };
 
@@ -91,9 +93,15 @@ int session_launch(const struct session_options *options, struct child_start *st
 
 /* ---- the end of requests ---- */
 
+static void stop_waiting(struct session *session) {
+    timer_stop(session->timer);
+    session->timer = NULL;
+}
+
 static void finish(struct session *session, const struct session_error *error) {
     session_done *done = session->done;
     session->done = NULL;
+    stop_waiting(session);
     if (done)
         done(session->context, error);
 }
@@ -109,8 +117,23 @@ static void terminate(struct session *session) {
     session->terminated = true;
 }
 
-/* Nothing more is expected of it; the first reason stands. */
+static void on_patience_end(void *context) {
+    struct session *session = context;
+    stop_waiting(session);
+    if (session->process_ended)
+        return;
+    if (session->terminated) {
+        child_kill(session->child, SIGKILL);
+    } else {
+        terminate(session);
+        session->timer = timer_start(END_PATIENCE_MS, on_patience_end, session);
+    }
+}
+
+/* Nothing more is expected of it; the first reason stands. One that is being closed anyway is closed less politely. */
 static void fail(struct session *session, const char *code, const char *message) {
+    if (session->phase == PHASE_CLOSING && !session->terminated)
+        on_patience_end(session);
     if (session->phase == PHASE_CLOSING || session->phase == PHASE_BROKEN)
         return;
     session->phase = PHASE_BROKEN;
@@ -141,8 +164,6 @@ static void check_end(struct session *session) {
     if (!session->process_ended)
         return;
     if (session->phase == PHASE_CLOSING) {
-        timer_stop(session->timer);
-        session->timer = NULL;
         finish(session, NULL);
     } else if (session->output_ended && session->errors_ended) {
         fail_by_end(session);
@@ -254,14 +275,10 @@ static void on_output(void *context, const char *data, ssize_t length) {
         length -= (ssize_t)taken;
 
         struct protocol_message message;
-        enum protocol_next next;
-        while (session->phase != PHASE_BROKEN &&
-               (next = protocol_reader_next(&session->reader, &message)) != PROTOCOL_NEED_MORE) {
-            if (next == PROTOCOL_BROKEN)
-                fail(session, "protocol", session->reader.broken);
-            else
-                take_message(session, &message);
-        }
+        while (session->phase != PHASE_BROKEN && protocol_reader_next(&session->reader, &message) == PROTOCOL_MESSAGE)
+            take_message(session, &message);
+        if (session->reader.broken)
+            fail(session, "protocol", session->reader.broken);
     }
     child_read(session->child, CHILD_STDOUT, on_output, session);
 }
@@ -284,6 +301,11 @@ static void on_end(void *context) {
 }
 
 /* ---- requests ---- */
+
+/* A runner that is silent, or has closed its stream and lives on, must not keep a task waiting for ever. */
+static void on_silence(void *context) {
+    fail(context, "sandbox", "the sandbox gave no answer in time");
+}
 
 /* Frames on their way: they have their own memory until the pipe took them, whatever becomes of the session. */
 static void on_written(void *context, int status) {
@@ -326,6 +348,7 @@ struct session *session_adopt(struct child_start *start, const struct session_op
     session->error_text.limit = ERROR_TEXT_BYTES;
     protocol_reader_start(&session->reader, PROTOCOL_FROM_RUNNER);
     protocol_writer_start(&session->writer, WRITER_BYTES);
+    session->timer = timer_start(BUILD_PATIENCE_MS, on_silence, session);
     child_wait(child, on_end, session);
     child_read(child, CHILD_STDERR, on_errors, session);
     child_read(child, CHILD_STDOUT, on_output, session);
@@ -356,32 +379,22 @@ void session_submit(struct session *session, session_done *done, void *context) 
         finish(session, NULL);
 }
 
-void session_case(struct session *session, uint32_t number, uint64_t output_limit, session_done *done, void *context) {
+void session_case(struct session *session, uint32_t number, const struct protocol_limits *limits, session_done *done,
+                  void *context) {
     session->done = done;
     session->context = context;
     session->case_number = number;
     session->phase = PHASE_CASE;
     buffer_clear(&session->result.output);
     buffer_clear(&session->result.errors);
-    session->result.output.limit = output_limit ? output_limit : 1;
+    session->result.output.limit = limits->output_bytes ? limits->output_bytes : 1;
     session->result.errors.limit = PROTOCOL_STDERR_KEPT;
+    session->timer = timer_start((long long)limits->wall_ms + CASE_PATIENCE_MS, on_silence, session);
     send_frames(session);
 }
 
 void session_abandon(struct session *session) {
     fail(session, "cancelled", "the request was cancelled");
-}
-
-static void on_patience_end(void *context) {
-    struct session *session = context;
-    timer_stop(session->timer);
-    session->timer = NULL;
-    if (session->terminated) {
-        child_kill(session->child, SIGKILL);
-    } else {
-        terminate(session);
-        session->timer = timer_start(END_PATIENCE_MS, on_patience_end, session);
-    }
 }
 
 void session_close(struct session *session, session_done *done, void *context) {
@@ -393,13 +406,13 @@ void session_close(struct session *session, session_done *done, void *context) {
         finish(session, NULL);
         return;
     }
+    session->timer = timer_start(polite ? CLOSE_PATIENCE_MS : END_PATIENCE_MS, on_patience_end, session);
     if (polite) {
         protocol_write_end(&session->writer);
         send_frames(session);
     } else {
         terminate(session);
     }
-    session->timer = timer_start(session->terminated ? END_PATIENCE_MS : CLOSE_PATIENCE_MS, on_patience_end, session);
 }
 
 void session_free(struct session *session) {
@@ -407,8 +420,7 @@ void session_free(struct session *session) {
         return;
     session->done = NULL;
     session->phase = PHASE_BROKEN;
-    timer_stop(session->timer);
-    session->timer = NULL;
+    stop_waiting(session);
     child_close(session->child, SIGTERM);
     protocol_reader_end(&session->reader);
     protocol_writer_end(&session->writer);

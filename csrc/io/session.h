@@ -57,9 +57,10 @@ struct protocol_writer *session_writer(struct session *session);
 /* Sends the submission that was written; done when it is on its way (the runner answers failures only). */
 void session_submit(struct session *session, session_done *done, void *context);
 
-/* Sends the case that was written and waits for its result, which session_result then holds. An error that isn't fatal
- * (session_usable stays true) concerns this case only. */
-void session_case(struct session *session, uint32_t number, uint64_t output_limit, session_done *done, void *context);
+/* Sends the case that was written, with these limits, and waits for its result, which session_result then holds. An error
+ * that isn't fatal (session_usable stays true) concerns this case only. */
+void session_case(struct session *session, uint32_t number, const struct protocol_limits *limits, session_done *done,
+                  void *context);
 
 /* The result of the last case; its buffers may be taken over. */
 struct session_result *session_result(struct session *session);

@@ -20,6 +20,9 @@
    missed. */
 enum { LOOK_AGAIN_US = 2000 };
 
+/* So many are reaped before the clock is looked at again. */
+enum { REAP_AT_ONCE = 256 };
+
 /* A stream of the program's. */
 struct stream {
     int descriptor; /* -1 at its end */
@@ -37,6 +40,7 @@ struct run {
     uint64_t started_us, ended_us, look_us;
     int reason; /* enum protocol_ending that we ended it for; 0 for none */
     bool over;  /* the main process has ended and was reaped */
+    bool more;  /* others may have ended that were not reaped yet */
     int status;
 };
 
@@ -148,15 +152,20 @@ static void look_at_time(struct run *run) {
     }
 }
 
-/* Reaps whoever ended. Those that lost their parents are ours to reap, or they would count as processes of
-   the case. */
+/* Reaps whoever ended, at most so many at a time: where there are many processors, children can end as fast as
+   they are reaped. Those that lost their parents are ours to reap, or they would count as processes of the case. */
 static void reap_ended(struct run *run) {
     struct signalfd_siginfo information[8];
     struct rusage used;
     int status;
     while (read(run->room->signals, information, sizeof information) > 0) {
     }
-    for (;;) {
+    run->more = false;
+    for (int reaped = 0;; reaped++) {
+        if (reaped == REAP_AT_ONCE) {
+            run->more = true;
+            return;
+        }
         pid_t process = wait4(-1, &status, WNOHANG, &used);
         if (process <= 0) {
             return;
@@ -184,7 +193,7 @@ static void reap_main(struct run *run) {
 static struct timespec until(const struct run *run) {
     uint64_t now = now_us(), deadline = run->started_us + run->limits->wall_ms * 1000;
     uint64_t next = run->look_us < deadline ? run->look_us : deadline;
-    uint64_t wait = next > now ? next - now : 0;
+    uint64_t wait = next > now && !run->more ? next - now : 0;
     return (struct timespec){ .tv_sec = (time_t)(wait / 1000000), .tv_nsec = (long)(wait % 1000000) * 1000 };
 }
 
@@ -218,7 +227,7 @@ static bool watch(struct run *run, struct fault *fault) {
                 return false;
             }
         }
-        if (places[1].revents) {
+        if (places[1].revents || run->more) {
             reap_ended(run);
         }
         if (places[0].revents) {
@@ -310,6 +319,11 @@ static bool finish(struct run *run, struct protocol_result *result, struct fault
     tell_usage(run, result);
     tell_ending(run, result);
     tell_output(run, result);
+    if (leaf_robbed(&run->room->leaf)) {
+        return fault_case(fault, "memory",
+                          "the machine, or a control group around the sandbox, ran out of memory, and the kernel took "
+                          "the program, which had kept to its limit: start fewer workers, or give them more");
+    }
     return true;
 }
 

@@ -3,7 +3,8 @@
  *   - with cgroups v1 a process is in its group by being born there; moving one costs milliseconds;
  *   - what a process was forked from can be found in its memory until it executes something else. The launcher
  *     has read no argument and no input of any case: they pass it by in a descriptor that only the case's
- *     process reads.
+ *     process reads. (One that replaces a launcher which the kernel took has the runner's memory, cases' inputs
+ *     included. Nobody looks: until it executes, a case's process runs our code only and can't be traced.)
  * The case's process is the runner's child, not the launcher's (CLONE_PARENT), so the runner waits for it.
  */
 #ifndef SUBMITTER_RUNNER_LAUNCH_H

@@ -15,6 +15,7 @@ enum {
     PAGE_BYTES = 4096,
     SETTLED_BYTES = 512 * 1024, /* as near as memory comes to what it was before */
     SETTLE_MS = 40,
+    NEARLY_BYTES = 2 * 1024 * 1024, /* how far below its limit memory may be seen when the kernel finds none left */
 };
 
 /* ---- files of numbers ---- */
@@ -164,6 +165,13 @@ static bool v1_memory_bytes(struct leaf *leaf, uint64_t *bytes) {
     return true;
 }
 
+/* Did the case's memory get to its own limit? A kill, and the alarm too, also come when a group above this one, or the
+   machine, has no more: that is the fault of whoever sized it, not of a program that kept to its limit. */
+static bool v1_reached_limit(const struct leaf *leaf) {
+    uint64_t peak;
+    return read_number(leaf->walls->memory_peak, &peak) && peak + NEARLY_BYTES >= leaf->memory_limit;
+}
+
 /* ---- version 2: a fresh leaf for each case ---- */
 
 static bool v2_write(int directory, const char *file, const char *text) {
@@ -289,7 +297,7 @@ int leaf_alarm(const struct leaf *leaf, short *events) {
 bool leaf_alarmed(const struct leaf *leaf) {
     uint64_t count;
     if (leaf->walls->accounting == WALLS_CGROUP_V1) {
-        return read(leaf->walls->memory_alarm, &count, sizeof count) == (ssize_t)sizeof count;
+        return read(leaf->walls->memory_alarm, &count, sizeof count) == (ssize_t)sizeof count && v1_reached_limit(leaf);
     }
     return leaf_exhausted(leaf);
 }
@@ -309,7 +317,8 @@ bool leaf_cpu_us(const struct leaf *leaf, uint64_t *cpu_us) {
     return false;
 }
 
-bool leaf_exhausted(const struct leaf *leaf) {
+/* Did the kernel kill any of its processes for want of memory, its own or anybody's? */
+static bool killed(const struct leaf *leaf) {
     uint64_t kills = 0;
     switch (leaf->walls->accounting) {
     case WALLS_CGROUP_V1: return read_word(leaf->walls->memory_events, "oom_kill", &kills) && kills > leaf->base_kills;
@@ -317,6 +326,23 @@ bool leaf_exhausted(const struct leaf *leaf) {
     case WALLS_RLIMIT: break;
     }
     return false;
+}
+
+static bool reached_limit(const struct leaf *leaf) {
+    uint64_t times = 0;
+    if (leaf->walls->accounting == WALLS_CGROUP_V1) {
+        return v1_reached_limit(leaf);
+    }
+    /* "oom" counts the limit of this group alone, "oom_kill" the kills for any group's. */
+    return leaf->events >= 0 && read_word(leaf->events, "oom", &times) && times > 0;
+}
+
+bool leaf_exhausted(const struct leaf *leaf) {
+    return killed(leaf) && reached_limit(leaf);
+}
+
+bool leaf_robbed(const struct leaf *leaf) {
+    return killed(leaf) && !reached_limit(leaf);
 }
 
 void leaf_kill(const struct leaf *leaf) {

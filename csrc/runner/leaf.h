@@ -35,6 +35,8 @@ bool leaf_alarmed(const struct leaf *leaf);
 bool leaf_cpu_us(const struct leaf *leaf, uint64_t *cpu_us);
 /* Did the kernel kill one of its processes because the memory limit was reached? */
 bool leaf_exhausted(const struct leaf *leaf);
+/* Did the kernel kill one of its processes although it wasn't, because a group above or the machine ran out? */
+bool leaf_robbed(const struct leaf *leaf);
 /* Kills all in the leaf at once, where there is a way to. */
 void leaf_kill(const struct leaf *leaf);
 /* The peak of its memory, without page cache of the system's files. To be called when all its processes are

@@ -23,7 +23,8 @@ static const char wall[] = "user namespace";
 
 /* Above the ranges that distributions and systemd hand out (the last ends at 0x6fffffff), below the sign bit.
    With 16 for each process number no two sandboxes that run at the same time share a user, so neither can
-   touch the other even if a wall between them fell. Process numbers are below 2^22. */
+   touch the other even if a wall between them fell. Process numbers are below 2^22. Those of workers in containers,
+   whose PID namespaces count each for itself, may coincide, and then nothing but this net below the walls is lost. */
 enum { ROOT_BASE = 0x70000000, ROOT_STEP = 16, ROOT_SLOTS = 1 << 22 };
 
 static void choose_as_root(struct namespaces_identity *identity) {
@@ -37,22 +38,28 @@ static void choose_as_root(struct namespaces_identity *identity) {
 static const unsigned inside_ids[NAMESPACES_IDS] = { NAMESPACES_RUNNER_ID, NAMESPACES_KEEPER_ID,
                                                      NAMESPACES_STUDENT_ID };
 
-/* The first subordinate id of this user in a file of lines "user:first:count", the user by name or number; 0
-   for none. */
+/* What of the subordinate ids a sandbox takes: the keeper and the student. The runner is the user himself. */
+enum { SUBORDINATE_STEP = NAMESPACES_IDS - 1 };
+
+/* Ids for this sandbox out of the range that a file of lines "user:first:count" gives this user, by name or number; 0 for
+   none. By process number, as for root: the kernel bounds much by user (descriptors in flight over sockets, pages of
+   pipes), and a sandbox that shared its student with another could use that up under it. Which numbers share one
+   depends on the size of the range. */
 static uint32_t subordinate(const char *path, const char *user, uid_t uid) {
     char line[512], name[256];
     unsigned long first, count;
     uint32_t found = 0;
     FILE *file = fopen(path, "re");
     while (file && !found && fgets(line, sizeof line, file)) {
-        if (sscanf(line, "%255[^:]:%lu:%lu", name, &first, &count) != 3 || count < NAMESPACES_IDS || first == 0 ||
-            first > 0xfffffff0UL) {
+        if (sscanf(line, "%255[^:]:%lu:%lu", name, &first, &count) != 3 || count < SUBORDINATE_STEP || first == 0 ||
+            first > 0xfffffff0UL || count > 0xfffffff0UL - first) {
             continue;
         }
         char *end;
         bool ours = user && strcmp(name, user) == 0;
         ours = ours || (strtoul(name, &end, 10) == uid && *end == 0 && *name);
-        found = ours ? (uint32_t)first : 0;
+        unsigned long slot = (unsigned long)getpid() % (count / SUBORDINATE_STEP);
+        found = ours ? (uint32_t)(first + SUBORDINATE_STEP * slot) : 0;
     }
     if (file) {
         fclose(file);

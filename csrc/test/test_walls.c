@@ -8,9 +8,12 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -45,6 +48,49 @@ static void test_processes(void) {
                  "  threads = [threading.Thread(target=lambda: None) for _ in range(5)]\n"
                  "  [t.start() for t in threads]; [t.join() for t in threads]; print('threads')\n",
                  "hello\n[0, 1, 4, 9]\nthreads\n");
+}
+
+/* A group around the sandbox that is smaller than the case's limit: the program is the kernel's first victim, but it
+   kept to its limit, so that is no verdict about it. Version 1, where there are hierarchies to make one in. */
+static void test_group_above(void) {
+    static const char *const hierarchies[] = { "memory", "pids", "cpuacct" };
+    char path[3][128], file[192], group[32];
+    int made = 0;
+    snprintf(group, sizeof group, "/trial-%d", (int)getpid());
+    for (; made < 3; made++) {
+        snprintf(path[made], sizeof path[made], "/sys/fs/cgroup/%s%s", hierarchies[made], group);
+        if (mkdir(path[made], 0755) < 0) {
+            break;
+        }
+    }
+    snprintf(file, sizeof file, "%s/memory.limit_in_bytes", path[0]);
+    int limit = made == 3 && !getenv("SUBMITTER_CGROUP_PARENT") ? open(file, O_WRONLY | O_CLOEXEC) : -1;
+    struct driver driver;
+    if (limit < 0 || write(limit, "64M", 3) != 3) {
+        tap_note("group above: none can be made here");
+    } else {
+        setenv("SUBMITTER_CGROUP_PARENT", group, 1);
+        if (tap_ok(trial_start(&driver, "import sys\ndata = bytearray(int(sys.argv[1]) << 20)\nprint(len(data))\n"),
+                   "group above: sandbox starts")) {
+            const char *const large[] = { "90", NULL }, *const small[] = { "1", NULL };
+            struct driver_outcome outcome = driver_case(&driver, NULL, NULL, 0, large);
+            tap_ok(outcome.failed && !driver.last_fatal && strstr(driver.last_failure, "memory: the machine"),
+                   "group above: out of memory is no verdict (%s)",
+                   outcome.failed ? driver.last_failure : "it was one");
+            driver_outcome_end(&outcome);
+            outcome = driver_case(&driver, NULL, NULL, 0, small);
+            tap_ok(!outcome.failed && strcmp(outcome.output, "1048576\n") == 0, "group above: the next case runs");
+            driver_outcome_end(&outcome);
+            tap_ok(driver_end(&driver) == 0, "group above: sandbox ends");
+        }
+        unsetenv("SUBMITTER_CGROUP_PARENT");
+    }
+    if (limit >= 0) {
+        close(limit);
+    }
+    while (made-- > 0) {
+        rmdir(path[made]);
+    }
 }
 
 /* Whoever starts sandboxes may be allowed what no student is. */
@@ -252,6 +298,9 @@ static void test_all(void) {
     test_processes();
     test_walls();
     test_priorities();
+    if (strcmp(trial_accounting, "cgroup") == 0) {
+        test_group_above();
+    }
     test_residue();
     test_hostile_host();
     test_killed_host();

@@ -387,11 +387,11 @@ hello; ready
 
   it("closes one that says nonsense instead of goodbye", function()
     for _, script in ipairs {
-      "cat >/dev/null; :", -- nothing at all
+      "exec cat >/dev/null", -- nothing at all
       -- A frame that no runner sends, one longer than it can be, half a frame, and a flood, as the answer to END.
-      [[head -c 58 >/dev/null; printf '\377\377'; cat >/dev/null]],
-      [[head -c 58 >/dev/null; printf '\6\377\377\377\377'; cat >/dev/null]],
-      [[head -c 58 >/dev/null; printf '\3\10'; cat >/dev/null]],
+      [[head -c 58 >/dev/null; printf '\377\377'; exec cat >/dev/null]],
+      [[head -c 58 >/dev/null; printf '\6\377\377\377\377'; exec cat >/dev/null]],
+      [[head -c 58 >/dev/null; printf '\3\10'; exec cat >/dev/null]],
       [[head -c 58 >/dev/null; exec cat /dev/zero]],
       [[head -c 58 >/dev/null; while :; do ready; hello; done]],
     } do
@@ -400,6 +400,36 @@ hello; ready
       assert.is_true(task.within(20000, one.close, one), script)
       assert.is_true(clock.monotonic_ms() - before < 5000, script)
     end
+    nothing_left()
+  end)
+
+  it("believes no answer that isn't the case's", function()
+    local function answered(number, ending)
+      return "frame 04 36 '\\x" .. number .. "\\0\\0\\0\\x" .. ending .. ("\\0"):rep(49) .. "'"
+    end
+    for script, expected in pairs {
+      [answered(2, 1)] = "protocol", -- another case's
+      [answered(1, 9)] = "protocol", -- no such ending
+      ["frame 03 06 '\\x2\\0\\0\\0\\x1x'"] = "protocol", -- output of another case
+      ["while :; do frame 03 0f '\\x1\\0\\0\\0\\x1xxxxxxxxxx'; done"] = "protocol", -- without end
+      ["hello"] = "protocol", ["ready"] = "protocol", ["frame 06 00"] = "protocol",
+      ["frame 05 0e '\\0\\x2\\0\\0\\0\\x1\\0\\0\\0x\\0\\0\\0\\0'"] = "x", -- another case's failure
+      ["printf '\\4\\66'; exit 0"] = "sandbox", -- half of it
+      ["exec >&-; exit 5"] = "sandbox",
+    } do
+      local one = pretended("sleep 0.3; " .. script .. "\nexec cat >/dev/null")
+      assert.is_true(one:submit(submission ""))
+      assert.are.equal(expected, code(task.within(20000, one.case, one, { number = 1, arguments = {} })), script)
+      assert.are.equal("sandbox", code(one:case { number = 2, arguments = {} }))
+      assert.is_true(one:close())
+    end
+    -- And the one that is, twice: what nobody asked for breaks what follows.
+    local one = pretended("sleep 0.3; " .. answered(1, 1) .. "; " .. answered(1, 1) .. "\nexec cat >/dev/null")
+    assert.is_true(one:submit(submission ""))
+    assert.are.equal("exit", assert(one:case { number = 1, arguments = {} }).ending)
+    clock.sleep_ms(50)
+    assert.are.equal("sandbox", code(one:case { number = 2, arguments = {} }))
+    assert.is_true(one:close())
     nothing_left()
   end)
 
