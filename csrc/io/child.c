@@ -339,10 +339,6 @@ static void on_read(uv_stream_t *handle, ssize_t length, const uv_buf_t *buffer)
         got(stream->context, buffer->base, length);
 }
 
-bool child_has(const struct child *child, enum child_stream stream) {
-    return child->streams[stream].open;
-}
-
 void child_read(struct child *child, enum child_stream index, void (*got)(void *, const char *, ssize_t),
                 void *context) {
     struct stream *stream = &child->streams[index];

@@ -74,7 +74,6 @@ void child_read(struct child *child, enum child_stream stream,
                 void (*got)(void *context, const char *data, ssize_t length), void *context);
 void child_read_stop(struct child *child, enum child_stream stream);
 bool child_reading(const struct child *child, enum child_stream stream);
-bool child_has(const struct child *child, enum child_stream stream);
 
 /* Writes to its standard input; data stays in place until written(context, status) is called, with 0 or a negative errno
  * value. Returns 0 or a positive errno value, and then nothing is called. */
