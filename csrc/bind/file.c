@@ -178,12 +178,13 @@ static const char *check_path(lua_State *L, int index) {
     return path;
 }
 
-static struct request *begin_class(lua_State *L, const struct operation_class *class, const char *verb,
-                                   void (*run)(struct request *), int (*push)(struct request *, lua_State *)) {
-    struct directory *directory = directory_check(L, 1);
-    const char *path = check_path(L, 2);
+/* directory is NULL where a path of any kind is opened. */
+static struct request *new_request(lua_State *L, const struct operation_class *class, struct directory *directory,
+                                   const char *path, const char *verb, void (*run)(struct request *),
+                                   int (*push)(struct request *, lua_State *)) {
     struct request *request = task_operation(L, sizeof *request, class);
-    request->directory = directory_hold(directory);
+    if (directory)
+        request->directory = directory_hold(directory);
     request->path = path;
     request->verb = verb;
     request->run = run;
@@ -192,6 +193,12 @@ static struct request *begin_class(lua_State *L, const struct operation_class *c
     request->work.run = request_work;
     request->work.done = request_done;
     return request;
+}
+
+static struct request *begin_class(lua_State *L, const struct operation_class *class, const char *verb,
+                                   void (*run)(struct request *), int (*push)(struct request *, lua_State *)) {
+    struct directory *directory = directory_check(L, 1);
+    return new_request(L, class, directory, check_path(L, 2), verb, run, push);
 }
 
 static struct request *begin(lua_State *L, const char *verb, void (*run)(struct request *),
@@ -438,14 +445,7 @@ static int open_root(lua_State *L) {
     static const char *const keys[] = { "create", "mode", NULL };
     const char *path = check_path(L, 1);
     options_check(L, 2, "file.directory", keys);
-    struct request *request = task_operation(L, sizeof *request, &request_class);
-    request->path = path;
-    request->verb = "opening";
-    request->run = run_open;
-    request->push = push_opened;
-    request->fd = -1;
-    request->work.run = request_work;
-    request->work.done = request_done;
+    struct request *request = new_request(L, &request_class, NULL, path, "opening", run_open, push_opened);
     request->create = options_boolean(L, 2, "file.directory", "create", false);
     request->mode = mode_option(L, 2, "file.directory", DEFAULT_DIRECTORY_MODE);
     return submit(L, request);

@@ -251,17 +251,22 @@ static bool is_dots(const char *name) {
     return !strcmp(name, ".") || !strcmp(name, "..");
 }
 
+/* The entries of an opened directory; takes the descriptor over, also where it fails (NULL and errno). */
+static DIR *open_entries(int fd) {
+    DIR *directory = fdopendir(fd);
+    if (!directory)
+        close_fd(&fd);
+    return directory;
+}
+
 int file_list(int root, const char *path, struct buffer *entries) {
     int fd = -1;
     int error = open_beneath(root, path, O_RDONLY | O_DIRECTORY, 0, false, &fd);
     if (error)
         return error;
-    _cleanup_(close_directory) DIR *directory = fdopendir(fd);
-    if (!directory) {
-        error = errno;
-        close(fd);
-        return error;
-    }
+    _cleanup_(close_directory) DIR *directory = open_entries(fd);
+    if (!directory)
+        return errno;
     for (;;) {
         errno = 0;
         struct dirent *entry = readdir(directory);
@@ -477,12 +482,9 @@ static int empty_directory(int top, int parent, const char *name, unsigned depth
     int fd = open_to_empty(parent, name);
     if (fd < 0)
         return errno;
-    _cleanup_(close_directory) DIR *directory = fdopendir(fd);
-    if (!directory) {
-        int error = errno;
-        close(fd);
-        return error;
-    }
+    _cleanup_(close_directory) DIR *directory = open_entries(fd);
+    if (!directory)
+        return errno;
     for (;;) {
         errno = 0;
         struct dirent *entry = readdir(directory);

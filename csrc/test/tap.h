@@ -22,6 +22,16 @@ __attribute__((format(printf, 2, 3), unused)) static bool tap_ok(bool holds, con
     return holds;
 }
 
+/* Any bytes as the name of a test, which must be one line of printable ones; holds until the next call. */
+__attribute__((unused)) static const char *tap_plain(const char *text, size_t length) {
+    static char name[96];
+    size_t kept = length < sizeof name - 1 ? length : sizeof name - 1;
+    for (size_t index = 0; index < kept; index++)
+        name[index] = text[index] >= ' ' && text[index] <= '~' ? text[index] : '.';
+    name[kept] = '\0';
+    return name;
+}
+
 /* A remark. */
 __attribute__((format(printf, 1, 2), unused)) static void tap_note(const char *format, ...) {
     va_list arguments;

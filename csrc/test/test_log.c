@@ -7,16 +7,6 @@
 
 #include "tap.h"
 
-/* A name of a test must be one line of printable bytes. */
-static const char *plain(const char *text, size_t length) {
-    static char name[96];
-    size_t kept = length < sizeof name - 1 ? length : sizeof name - 1;
-    for (size_t index = 0; index < kept; index++)
-        name[index] = text[index] >= ' ' && text[index] <= '~' ? text[index] : '.';
-    name[kept] = '\0';
-    return name;
-}
-
 static void time_is(int64_t epoch_ms, const char *expected) {
     char text[LOG_TIME_SIZE];
     memset(text, 'x', sizeof text);
@@ -38,7 +28,7 @@ static void json_is(const char *value, size_t length, const char *expected) {
     struct buffer buffer = { 0 };
     log_json_string(&buffer, value, length);
     tap_ok(buffer.length == strlen(expected) && !memcmp(buffer.data, expected, buffer.length), "JSON string of %s",
-           plain(value, length));
+           tap_plain(value, length));
     buffer_clear(&buffer);
 }
 
@@ -59,7 +49,7 @@ static void printable_is(const char *value, size_t length, bool keep_newlines, c
     struct buffer buffer = { 0 };
     log_printable(&buffer, value, length, keep_newlines);
     tap_ok(buffer.length == strlen(expected) && !memcmp(buffer.data, expected, buffer.length), "printable form of %s",
-           plain(value, length));
+           tap_plain(value, length));
     buffer_clear(&buffer);
 }
 

@@ -6,16 +6,6 @@
 
 #include "tap.h"
 
-/* A name of a test must be one line of printable bytes. */
-static const char *plain(const char *text, size_t length) {
-    static char name[96];
-    size_t kept = length < sizeof name - 1 ? length : sizeof name - 1;
-    for (size_t index = 0; index < kept; index++)
-        name[index] = text[index] >= ' ' && text[index] <= '~' ? text[index] : '.';
-    name[kept] = '\0';
-    return name;
-}
-
 /* expected: the words, each ended by "|"; or the status and position. */
 static void words(const char *line, size_t length, const char *expected) {
     struct buffer buffer = { 0 };
@@ -36,7 +26,7 @@ static void words(const char *line, size_t length, const char *expected) {
                  position);
         ends = count;
     }
-    tap_ok(!strcmp(shown, expected) && ends == count, "words of <%s>", plain(line, length));
+    tap_ok(!strcmp(shown, expected) && ends == count, "words of <%s>", tap_plain(line, length));
     buffer_clear(&buffer);
 }
 
@@ -99,7 +89,7 @@ static void csv(const char *field, size_t length, const char *expected) {
     text_csv_field(field, length, &buffer);
     size_t size = strlen(expected);
     tap_ok(buffer.length == size && (!size || !memcmp(buffer.data, expected, size)), "CSV field %s",
-           plain(field, length));
+           tap_plain(field, length));
     buffer_clear(&buffer);
 }
 

@@ -450,4 +450,16 @@ function schema.document(description, path)
   return rows
 end
 
+--- For functions that take a table of options: an unknown one is misuse, told to the caller of who calls this.
+---@param options table|nil
+---@param known table<string, true>
+---@param expected string the call that was expected
+function schema.check_options(options, known, expected)
+  for name in pairs(options or {}) do
+    if not known[name] then
+      error(("unknown option %q; expected %s"):format(tostring(name), expected), 3)
+    end
+  end
+end
+
 return schema

@@ -4,12 +4,7 @@ local support = require "support"
 
 local child, clock, task = host.child, host.clock, host.task
 
-local function code(...)
-  local result, message, word = ...
-  assert.is_nil(result)
-  assert.is_string(message)
-  return word
-end
+local code = core.code
 
 local function shell(script, options)
   options = options or {}

@@ -12,12 +12,7 @@ local function fifo(directory, name)
   support.make_special("/usr/bin/mkfifo", { directory:path() .. "/" .. name })
 end
 
-local function code(...)
-  local result, message, word = ...
-  assert.is_nil(result)
-  assert.is_string(message)
-  return word
-end
+local code = core.code
 
 --- The names of a listing.
 local function names(directory, path)

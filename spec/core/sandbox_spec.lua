@@ -30,12 +30,7 @@ local function holding(source, more)
   return one
 end
 
-local function code(...)
-  local result, message, word = ...
-  assert.is_nil(result)
-  assert.is_string(message)
-  return word
-end
+local code = core.code
 
 --- Processes anywhere on the machine whose command line holds a word.
 local function alive(word)

@@ -1,5 +1,6 @@
 --- Scripts in a process of their own, run by the very program that runs the specs.
 
+local assert = require "luassert"
 local host = require "submitter.host"
 local support = require "support"
 
@@ -25,6 +26,15 @@ function core.sanitized()
   if os.getenv("ASAN_OPTIONS") then return true end
   local maps <close> = assert(io.open("/proc/self/maps"))
   return maps:read("a"):find("libasan", 1, true) ~= nil
+end
+
+--- The code of what must have failed as everything fails: nil, message, code.
+---@return string
+function core.code(...)
+  local result, message, word = ...
+  assert.is_nil(result)
+  assert.is_string(message)
+  return word
 end
 
 --- Runs `submitter ARGUMENT…` to its end, at most 60 s.

@@ -16,6 +16,7 @@ local host = require "submitter.host"
 local letters = require "submitter.queue.letters"
 local listing = require "submitter.queue.listing"
 local names = require "submitter.queue.names"
+local schema = require "submitter.schema"
 
 local directory_queue = {}
 
@@ -41,14 +42,6 @@ Queue.__index = Queue
 
 local function unavailable(what, message)
   return nil, ("the queue: %s: %s"):format(what, message), "unavailable"
-end
-
-local function check_options(options, known, expected)
-  for name in pairs(options or {}) do
-    if not known[name] then
-      error(("unknown option %q; expected %s"):format(tostring(name), expected), 3)
-    end
-  end
 end
 
 local function check_hidden(milliseconds, what)
@@ -238,7 +231,7 @@ local receive_options = { max = true, wait_ms = true, visibility_ms = true }
 ---@return string|nil message
 ---@return "unavailable"|nil code
 function Queue:receive(options)
-  check_options(options, receive_options, "queue:receive{ max =, wait_ms =, visibility_ms = }")
+  schema.check_options(options, receive_options, "queue:receive{ max =, wait_ms =, visibility_ms = }")
   options = options or {}
   local max, wait_ms = options.max or 1, options.wait_ms or 0
   local visibility_ms = options.visibility_ms or self.visibility_ms
@@ -290,7 +283,7 @@ end
 ---@return string|nil message
 ---@return "too_large"|"unavailable"|nil code
 function Queue:send(body, options)
-  check_options(options, { delay_ms = true }, "queue:send(body, { delay_ms = … })")
+  schema.check_options(options, { delay_ms = true }, "queue:send(body, { delay_ms = … })")
   if type(body) ~= "string" then
     error("expected queue:send(body, { delay_ms = … }), the body a text", 2)
   end
@@ -518,7 +511,8 @@ end
 ---@return string|nil message
 ---@return "unavailable"|nil code
 function directory_queue.open(options)
-  check_options(options, { directory = true, visibility_ms = true }, "queue.open{ directory =, visibility_ms = }")
+  schema.check_options(options, { directory = true, visibility_ms = true },
+    "queue.open{ directory =, visibility_ms = }")
   if not options or not options.directory then
     error("expected queue.open{ directory = Directory, visibility_ms = 30000 }", 2)
   end

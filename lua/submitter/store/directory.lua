@@ -4,6 +4,7 @@
 
 local host = require "submitter.host"
 local key = require "submitter.key"
+local schema = require "submitter.schema"
 local units = require "submitter.units"
 
 local directory_store = {}
@@ -47,14 +48,6 @@ end
 
 local put_names = { if_match = true, if_none_match = true }
 
-local function check_options(options, known, expected)
-  for name in pairs(options or {}) do
-    if not known[name] then
-      error(("unknown option %q; expected %s"):format(tostring(name), expected), 3)
-    end
-  end
-end
-
 -- Metadata of a regular file, or why there is no object.
 local function stat(self, object_key, path)
   local information, message, code = self.directory:stat(path)
@@ -75,7 +68,7 @@ end
 ---@return {etag:string, size_bytes:integer, modified_ms:integer}|string metadata or message
 ---@return "not_found"|"too_large"|"invalid_key"|"unavailable"|nil code
 function Store:get(object_key, options)
-  check_options(options, { limit_bytes = true }, "store:get(key, { limit_bytes = … })")
+  schema.check_options(options, { limit_bytes = true }, "store:get(key, { limit_bytes = … })")
   local path, message, code = path_of(object_key)
   if not path then
     return nil, message, code
@@ -207,7 +200,7 @@ end
 ---@return string|nil message
 ---@return "conflict"|"invalid_key"|"unavailable"|nil code
 function Store:put(object_key, data, options)
-  check_options(options, put_names, "store:put(key, data, { if_match = etag } or { if_none_match = true })")
+  schema.check_options(options, put_names, "store:put(key, data, { if_match = etag } or { if_none_match = true })")
   local etag, absent = options and options.if_match, options and options.if_none_match
   if (etag ~= nil and (absent ~= nil or type(etag) ~= "string")) or (absent ~= nil and absent ~= true) then
     error('expected store:put(key, data) with { if_match = "etag" } or { if_none_match = true }', 2)
