@@ -67,8 +67,8 @@ describe("configuration", function()
         local megabyte = 1024 * 1024
         return {
           var = "/srv/submitter", slots = math.max(2, 3), visibility = "2s", source_limit = 2 * megabyte,
-          python = "/usr/bin/python3.11", accounting = "rlimit", cgroup_parent = "submitter",
-          policy = { from_bucket = true, limits = { files = "1G" } }, log = { format = ("JSON"):lower() },
+          python = "/usr/bin/python3.11", cgroup_parent = "submitter",
+          processors = 1.5, policy = { from_bucket = true, limits = { files = "1G" } }, log = { format = ("JSON"):lower() },
         }
       ]])
       assert.are.equal("/srv/submitter", settings.var)
@@ -76,8 +76,8 @@ describe("configuration", function()
       assert.are.equal(2000, settings.visibility_ms)
       assert.are.equal(2 << 20, settings.source_limit_bytes)
       assert.are.equal("/usr/bin/python3.11", settings.python)
-      assert.are.equal("rlimit", settings.accounting)
       assert.are.equal("submitter", settings.cgroup_parent)
+      assert.are.equal(1.5, settings.processors)
       assert.are.equal(1 << 30, settings.policy.limits.file_bytes)
       assert.are.equal(1 << 30, settings.policy.limits.memory_bytes)
       assert.is_true(settings.policy.from_bucket)
@@ -181,6 +181,9 @@ describe("configuration", function()
       refused("return { python = 'python3' }", "python: expected an absolute path")
       refused("return { var = '' }", "var: expected a text, found an empty text")
       refused("return { runner = 'docker' }", 'runner: expected "sandbox", found "docker"')
+      refused("return { processors = 0 }", "processors: expected a number from 0.01 to 1024")
+      refused("return { processors = 1, accounting = 'rlimit' }", "processors: a share of them takes control groups")
+      assert.are.equal("rlimit", assert(load "return { accounting = 'rlimit' }").accounting)
       refused("return { log = { level = 'warning' } }", 'log%.level: expected one of .* did you mean "warn"?')
     end)
 

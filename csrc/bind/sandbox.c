@@ -245,10 +245,25 @@ static void read_programs(lua_State *L, struct start *start) {
     start->options.programs = start->programs;
 }
 
+/* Hundredths of a processor; 0 when it isn't asked for. */
+static unsigned read_processors(lua_State *L, const char *function) {
+    lua_getfield(L, 1, "processors");
+    if (lua_isnil(L, -1)) {
+        lua_pop(L, 1);
+        return 0;
+    }
+    int is_number;
+    lua_Number processors = lua_tonumberx(L, -1, &is_number);
+    if (!is_number || !(processors >= 0.01 && processors <= 1024))
+        luaL_error(L, "%s: processors is a number from 0.01 to 1024", function);
+    lua_pop(L, 1);
+    return (unsigned)(processors * 100 + 0.5);
+}
+
 static int start_sandbox(lua_State *L) {
     static const char function[] = "sandbox.start";
     static const char *const keys[] = { "limits",     "interpreter", "read_only", "cgroup_parent",
-                                        "accounting", "programs",    NULL };
+                                        "accounting", "processors",  "programs",  NULL };
     luaL_checktype(L, 1, LUA_TTABLE);
     options_check(L, 1, function, keys);
     lua_settop(L, 1);
@@ -259,6 +274,9 @@ static int start_sandbox(lua_State *L) {
     const char *accounting = text_option(L, function, "accounting");
     if (accounting && strcmp(accounting, "cgroup") && strcmp(accounting, "rlimit"))
         return luaL_error(L, "%s: accounting is \"cgroup\" or \"rlimit\"", function);
+    unsigned processors_percent = read_processors(L, function);
+    if (processors_percent && accounting && !strcmp(accounting, "rlimit"))
+        return luaL_error(L, "%s: a share of processors takes accounting \"cgroup\"", function);
     lua_getfield(L, 1, "limits");
     struct protocol_limits limits = read_limits(L, 2, function);
 
@@ -271,6 +289,7 @@ static int start_sandbox(lua_State *L) {
     start->options.limits = limits;
     start->options.rlimit = accounting && !strcmp(accounting, "rlimit");
     start->options.cgroup_parent = text_option(L, function, "cgroup_parent");
+    start->options.processors_percent = processors_percent;
     read_paths(L, start);
     read_programs(L, start);
     start->work.run = start_work;

@@ -57,6 +57,8 @@ static bool write_specification(const struct session_options *options, struct bu
     buffer_format(text, "output_bytes=%llu\nprocesses=%llu\nfile_bytes=%llu\n",
                   (unsigned long long)limits->output_bytes, (unsigned long long)limits->processes,
                   (unsigned long long)limits->file_bytes);
+    if (options->processors_percent)
+        buffer_format(text, "processors_percent=%u\n", options->processors_percent);
     if (strchr(options->programs, '\n') ||
         (options->cgroup_parent && !add_path(text, "cgroup_parent", options->cgroup_parent)))
         return false;

@@ -26,8 +26,9 @@ void cgroup_refuse(const char *format, ...) {
     vsnprintf(reason, sizeof reason, format, arguments);
     va_end(arguments);
     report_wall("cgroup",
-                "name a group that may be written with cgroup_parent, or set accounting = \"rlimit\": limits then "
-                "hold for each process alone, and too much memory shows as a failed program",
+                "start it in a group of its own (under systemd: Delegate=yes, by hand systemd-run --user --scope "
+                "-p Delegate=yes), or name one that may be written with cgroup_parent, or set accounting = \"rlimit\": "
+                "limits then hold for each process alone, and too much memory shows as a failed program",
                 "%s", reason);
 }
 
@@ -169,9 +170,10 @@ static bool find_place(struct cgroup_place *place, const char *controller, const
     return length > 0 && (size_t)length < sizeof place->parent;
 }
 
-static bool find_v1(struct cgroup *cgroup, const char *given) {
-    static const char *const controllers[CGROUP_HIERARCHIES] = { "memory", "pids", "cpuacct" };
-    for (int i = 0; i < CGROUP_HIERARCHIES; i++) {
+static bool find_v1(struct cgroup *cgroup, const char *given, bool processors) {
+    static const char *const controllers[CGROUP_HIERARCHIES] = { "memory", "pids", "cpuacct", "cpu" };
+    cgroup->places[CGROUP_HIERARCHIES - 1].borrowed = !processors;
+    for (int i = 0; i < CGROUP_HIERARCHIES - !processors; i++) {
         if (!find_place(&cgroup->places[i], controllers[i], given)) {
             return false;
         }
@@ -184,31 +186,43 @@ static bool find_v1(struct cgroup *cgroup, const char *given) {
     return true;
 }
 
-/* Does a file of words hold both controllers that are needed? */
-static bool has_both(const char *group, const char *file) {
-    char path[CGROUP_PATH_BYTES + 64], words[512] = "";
+/* Does a file hold all of these words? */
+static bool has_words(const char *group, const char *file, const char *const wanted[]) {
+    char path[CGROUP_PATH_BYTES + 64], line[512] = "", *rest = line;
+    size_t found = 0, count = 0;
     snprintf(path, sizeof path, "%s/%s", group, file);
     FILE *stream = fopen(path, "re");
-    bool both = stream && fgets(words, sizeof words, stream) && strstr(words, "memory") && strstr(words, "pids");
+    bool read = stream && fgets(line, sizeof line, stream);
     if (stream) {
         fclose(stream);
     }
-    return both;
+    while (wanted[count]) {
+        count++;
+    }
+    for (char *word; read && (word = strsep(&rest, " \n"));) {
+        for (size_t i = 0; i < count; i++) {
+            found += strcmp(word, wanted[i]) == 0;
+        }
+    }
+    return found == count;
 }
 
-/* Version 2 lets a group hand its controllers down only while no process lives in it. */
-static bool hand_down(const char *group) {
-    static const char controllers[] = "+memory +pids";
+/* Can groups be made in this one that have these controllers? Version 2 lets a group hand its controllers down only while no
+   process lives in it. */
+static bool hand_down(const char *group, bool processors) {
+    static const char with_processors[] = "+memory +pids +cpu";
+    const char *const wanted[] = { "memory", "pids", processors ? "cpu" : NULL, NULL };
     char path[CGROUP_PATH_BYTES + 64];
-    if (!has_both(group, "cgroup.controllers")) {
+    if (access(group, W_OK) < 0 || !has_words(group, "cgroup.controllers", wanted)) {
         return false;
     }
-    if (has_both(group, "cgroup.subtree_control")) {
+    if (has_words(group, "cgroup.subtree_control", wanted)) {
         return true;
     }
     snprintf(path, sizeof path, "%s/cgroup.subtree_control", group);
     int control = open(path, O_WRONLY | O_CLOEXEC);
-    bool done = control >= 0 && write(control, controllers, sizeof controllers - 1) > 0;
+    size_t length = sizeof with_processors - 1 - (processors ? 0 : strlen(" +cpu"));
+    bool done = control >= 0 && write(control, with_processors, length) > 0;
     if (control >= 0) {
         close(control);
     }
@@ -217,12 +231,12 @@ static bool hand_down(const char *group) {
 
 /* The group given, or the nearest above this process that can have groups with controllers: its own can't,
    this process being in it. */
-static bool find_v2(struct cgroup *cgroup, const char *given) {
+static bool find_v2(struct cgroup *cgroup, const char *given, bool processors) {
     struct cgroup_place *place = &cgroup->places[0];
     if (!find_place(place, "", given)) {
         return false;
     }
-    while (!hand_down(place->parent)) {
+    while (!hand_down(place->parent, processors)) {
         char *last = strrchr(place->parent, '/');
         if (given || !last || strlen(place->parent) <= strlen(place->mount)) {
             return false;
@@ -358,16 +372,16 @@ void cgroup_make(struct cgroup *cgroup, const struct spec *spec) {
         cgroup->version = 0;
         return;
     }
-    if (find_v1(cgroup, spec->cgroup_parent)) {
+    bool processors = spec->processors_percent > 0;
+    if (find_v1(cgroup, spec->cgroup_parent, processors)) {
         cgroup->version = 1;
-    } else if (find_v2(cgroup, spec->cgroup_parent)) {
+    } else if (find_v2(cgroup, spec->cgroup_parent, processors)) {
         cgroup->version = 2;
     } else {
-        cgroup_refuse("there are neither the v1 controllers memory, pids and cpuacct nor, %s%s, a v2 group "
-                      "that holds no "
-                      "process and can hand memory and pids down",
-                      spec->cgroup_parent ? "at " : "above this process",
-                      spec->cgroup_parent ? spec->cgroup_parent : "");
+        cgroup_refuse("there are neither the v1 controllers memory, pids and cpuacct%s nor, %s%s, a v2 group that this "
+                      "user may write to, that holds no process and can hand memory%s and pids down",
+                      processors ? " and cpu" : "", spec->cgroup_parent ? "at " : "above this process",
+                      spec->cgroup_parent ? spec->cgroup_parent : "", processors ? ", cpu" : "");
     }
     if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random) {
         cgroup_refuse("no random bytes: %s", strerror(errno));

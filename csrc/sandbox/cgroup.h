@@ -16,19 +16,23 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { CGROUP_NAME_BYTES = 64, CGROUP_HIERARCHIES = 3, CGROUP_PATH_BYTES = 4096 };
+enum { CGROUP_NAME_BYTES = 64, CGROUP_HIERARCHIES = 4, CGROUP_PATH_BYTES = 4096 };
+
+/* A share of processors is given anew so often. When it is used up all of the group waits, the runner too, which is to end a
+   case in time: so it is far less than the usual 100 ms. */
+enum { CGROUP_PERIOD_US = 10000 };
 
 struct cgroup_place {
     char mount[CGROUP_PATH_BYTES];  /* where the hierarchy is mounted */
     char parent[CGROUP_PATH_BYTES]; /* the group that ours is made in */
     int group;                      /* ours, opened and locked; -1 before it is made */
-    bool borrowed;                  /* another controller's hierarchy, mounted together with it */
+    bool borrowed;                  /* another controller's hierarchy, mounted together with it, or not needed */
 };
 
 struct cgroup {
     int version; /* 0: none, accounting by rlimits */
     char name[CGROUP_NAME_BYTES];
-    struct cgroup_place places[CGROUP_HIERARCHIES]; /* v1: memory, pids, cpuacct; v2: the first alone */
+    struct cgroup_place places[CGROUP_HIERARCHIES]; /* v1: memory, pids, cpuacct, cpu if needed; v2: the first alone */
     int cpu;                                        /* a file that tells the CPU time of all cases; -1 for none */
     int clone_target;                               /* the group into which the inner process is cloned; -1 for none */
     int enter[CGROUP_HIERARCHIES];                  /* in the student's role: by which a process enters the case */

@@ -10,7 +10,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { MEMORY, PIDS, CPU };
+enum { MEMORY, PIDS, CPU, PROCESSORS };
 
 static int leaf(const struct cgroup *cgroup, int which, const char *name) {
     return cgroup_open(cgroup->places[which].group, name, O_RDONLY | O_DIRECTORY);
@@ -35,8 +35,20 @@ static void limit_case(struct cgroup *cgroup, const struct spec *spec) {
     }
 }
 
+static void limit_processors(struct cgroup *cgroup, uint64_t percent) {
+    char period[32], quota[32];
+    int group = cgroup->places[PROCESSORS].group;
+    snprintf(period, sizeof period, "%d", CGROUP_PERIOD_US);
+    snprintf(quota, sizeof quota, "%" PRIu64, percent * CGROUP_PERIOD_US / 100);
+    cgroup_write(group, "cpu.cfs_period_us", period);
+    cgroup_write(group, "cpu.cfs_quota_us", quota);
+}
+
 static void make(struct cgroup *cgroup, const struct spec *spec) {
     char number[32];
+    if (spec->processors_percent > 0) {
+        limit_processors(cgroup, spec->processors_percent);
+    }
     for (int i = 0; i < CGROUP_HIERARCHIES; i++) {
         if (!cgroup->places[i].borrowed) {
             close(cgroup_make_leaf(cgroup->places[i].group, "runner"));

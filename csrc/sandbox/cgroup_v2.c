@@ -30,7 +30,16 @@ static void make_case(struct cgroup *cgroup, const struct spec *spec) {
     close(leaf);
 }
 
+static void limit_processors(struct cgroup *cgroup, uint64_t percent) {
+    char share[64];
+    snprintf(share, sizeof share, "%" PRIu64 " %d", percent * CGROUP_PERIOD_US / 100, CGROUP_PERIOD_US);
+    cgroup_write(cgroup->places[0].group, "cpu.max", share);
+}
+
 static void make(struct cgroup *cgroup, const struct spec *spec) {
+    if (spec->processors_percent > 0) {
+        limit_processors(cgroup, spec->processors_percent);
+    }
     if (spec->role == SPEC_STUDENT) {
         make_case(cgroup, spec);
     } else {

@@ -73,6 +73,7 @@ static const char help_text[] =
     "  --files SIZE           what /tmp and /dev/shm hold together (16M)\n"
     "  --output SIZE          bytes of standard output, and of standard error (1M)\n"
     "  --bind-ro PATH         show one more file or directory, read-only; may be repeated\n"
+    "  --processors N         how many processors' time it gets, 0.5 for half of one (all there are)\n"
     "  --cgroup-parent PATH   the cgroup in which to make its own\n"
     "  --accounting KIND      cgroup (default), or rlimit where there is none\n"
     "\n"

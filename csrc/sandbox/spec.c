@@ -73,6 +73,28 @@ bool spec_duration(const char *text, uint64_t *milliseconds) {
     return false;
 }
 
+bool spec_hundredths(const char *text, uint64_t *hundredths) {
+    uint64_t whole, part = 0;
+    const char *rest, *end;
+    if (!number(text, &whole, &rest)) {
+        return false;
+    }
+    if (*rest == '.') {
+        const char *decimals = rest + 1;
+        if (!number(decimals, &part, &end) || *end != 0 || end - decimals > 2) {
+            return false;
+        }
+        part *= end - decimals == 1 ? 10 : 1;
+    } else if (*rest != 0) {
+        return false;
+    }
+    if (!multiply(whole, 100, hundredths) || *hundredths > UINT64_MAX - part) {
+        return false;
+    }
+    *hundredths += part;
+    return true;
+}
+
 /* The bounds are those of the protocol, so that whatever one takes the other does. */
 struct bound {
     const char *key;    /* in a specification */
@@ -95,6 +117,7 @@ static const struct bound bounds[] = {
     { "output_bytes", "--output", FIELD(output_bytes), 0, UINT64_C(256) << 20, spec_size },
     { "processes", "--processes", FIELD(processes), 1, 65536, plain },
     { "file_bytes", "--files", FIELD(file_bytes), 0, UINT64_C(1) << 40, spec_size },
+    { "processors_percent", "--processors", FIELD(processors_percent), 1, 102400, spec_hundredths },
 };
 enum { BOUNDS = sizeof bounds / sizeof *bounds };
 
@@ -166,6 +189,14 @@ static bool take_read_only(struct spec *spec, const char *path, char message[SPE
         return refuse(message, "bind_ro: too many paths; the first too many is", path);
     }
     spec->read_only[spec->read_only_count++] = path;
+    return true;
+}
+
+/* What was asked for and can't be had is no wall. */
+static bool consistent(const struct spec *spec, char message[SPEC_MESSAGE_BYTES]) {
+    if (spec->processors_percent > 0 && spec->accounting == SPEC_RLIMIT) {
+        return refuse(message, "processors: a share of them takes a cgroup; leave it out with accounting", "rlimit");
+    }
     return true;
 }
 
@@ -272,7 +303,7 @@ bool spec_parse(struct spec *spec, char *text, size_t length, char message[SPEC_
         }
         line = end + 1;
     }
-    return seen[ONCE_PROGRAM] ? true : refuse(message, "missing key", "program");
+    return seen[ONCE_PROGRAM] ? consistent(spec, message) : refuse(message, "missing key", "program");
 }
 
 bool spec_read(struct spec *spec, int descriptor, char *text, char message[SPEC_MESSAGE_BYTES]) {
@@ -360,5 +391,5 @@ bool spec_options(struct spec *spec, int count, char **words, int *descriptor, b
             return false;
         }
     }
-    return true;
+    return consistent(spec, message);
 }

@@ -3,7 +3,7 @@
  *
  * A specification is text of at most SPEC_BYTES: lines "key=value", the first of them "version=1". Once each:
  * program (absolute path; required), accounting (cgroup, rlimit), cgroup_parent, memory_bytes, cpu_ms,
- * wall_ms, output_bytes, processes, file_bytes (decimal). As often as needed: argument, bind_ro (absolute
+ * wall_ms, output_bytes, processes, file_bytes, processors_percent (decimal). As often as needed: argument, bind_ro (absolute
  * path). A key that is unknown, comes twice or has a value out of bounds is refused: a misspelt wall must not
  * silently be a missing one.
  */
@@ -34,6 +34,7 @@ struct spec {
     enum spec_role role;
     enum spec_accounting accounting;
     uint64_t memory_bytes, cpu_ms, wall_ms, output_bytes, processes, file_bytes;
+    uint64_t processors_percent; /* how much of processors all of it gets together; 0: what there is */
     const char *program;
     const char *arguments[SPEC_ARGUMENTS + 1]; /* without argv[0] */
     size_t argument_count;
@@ -57,5 +58,7 @@ bool spec_options(struct spec *spec, int count, char **words, int *descriptor, b
 bool spec_size(const char *text, uint64_t *bytes);
 /* "250ms", "2s", "1m": milliseconds. A number without unit is refused. */
 bool spec_duration(const char *text, uint64_t *milliseconds);
+/* "2", "0.5", "1.25": hundredths. More than two decimals are refused. */
+bool spec_hundredths(const char *text, uint64_t *hundredths);
 
 #endif

@@ -15,6 +15,8 @@
 
 enum { PATIENCE_MS = 30000, STARTED = 4096 };
 
+unsigned driver_processors_percent;
+
 static uint32_t next_number = 1;
 static pid_t started[STARTED];
 static size_t started_count;
@@ -40,10 +42,16 @@ double driver_now_ms(void) {
     return (double)time.tv_sec * 1e3 + (double)time.tv_nsec / 1e6;
 }
 
+unsigned driver_slowness(void) {
+    const char *given = getenv("SUBMITTER_TEST_SLOWNESS");
+    long slowness = given ? strtol(given, NULL, 10) : 1;
+    return slowness >= 1 && slowness <= 1000 ? (unsigned)slowness : 1;
+}
+
 struct protocol_limits driver_limits(void) {
     return (struct protocol_limits){ .memory_bytes = UINT64_C(128) << 20,
-                                     .cpu_ms = 2000,
-                                     .wall_ms = 5000,
+                                     .cpu_ms = UINT64_C(2000) * driver_slowness(),
+                                     .wall_ms = UINT64_C(5000) * driver_slowness(),
                                      .output_bytes = UINT64_C(1) << 20,
                                      .processes = 16,
                                      .file_bytes = UINT64_C(16) << 20 };
@@ -55,13 +63,16 @@ static bool fail(struct driver *driver, const char *what) {
 }
 
 static int make_specification(const struct driver *driver, const char *folder, const struct protocol_limits *most) {
-    char text[3 * PATH_MAX];
+    char text[3 * PATH_MAX], processors[64] = "";
     const char *parent = getenv("SUBMITTER_CGROUP_PARENT");
+    if (driver_processors_percent) {
+        snprintf(processors, sizeof processors, "processors_percent=%u\n", driver_processors_percent);
+    }
     int length =
         snprintf(text, sizeof text,
-                 "version=1\nprogram=%s/submitter-runner\naccounting=%s\nfile_bytes=%llu\nprocesses=%llu\n%s%s%s",
+                 "version=1\nprogram=%s/submitter-runner\naccounting=%s\nfile_bytes=%llu\nprocesses=%llu\n%s%s%s%s",
                  folder, driver->accounting, (unsigned long long)most->file_bytes, (unsigned long long)most->processes,
-                 parent ? "cgroup_parent=" : "", parent ? parent : "", parent ? "\n" : "");
+                 processors, parent ? "cgroup_parent=" : "", parent ? parent : "", parent ? "\n" : "");
     int descriptor = memfd_create("specification", MFD_CLOEXEC);
     if (descriptor < 0 || write(descriptor, text, (size_t)length) != length || lseek(descriptor, 0, SEEK_SET) != 0) {
         return -1;
@@ -104,7 +115,7 @@ bool driver_next(struct driver *driver, struct protocol_message *message) {
             return false;
         }
         struct pollfd place = { .fd = driver->from, .events = POLLIN };
-        if (poll(&place, 1, PATIENCE_MS) <= 0) {
+        if (poll(&place, 1, (int)(PATIENCE_MS * driver_slowness())) <= 0) {
             snprintf(driver->last_failure, sizeof driver->last_failure, "no answer");
             return false;
         }

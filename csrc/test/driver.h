@@ -17,6 +17,9 @@ struct driver {
     bool last_fatal;
 };
 
+/* What sandboxes that are started from now on get of processors, in hundredths of one; 0: all there are. */
+extern unsigned driver_processors_percent;
+
 struct driver_outcome {
     bool failed; /* a FAILURE came, or the stream ended: the driver's last_failure says what */
     struct protocol_result result;
@@ -24,7 +27,10 @@ struct driver_outcome {
     size_t output_length, errors_length;
 };
 
-/* Limits that fit most tests: 128 MiB, 2 s, 5 s, 1 MiB, 16 processes, 16 MiB. */
+/* How much slower than an ordinary machine this one is: SUBMITTER_TEST_SLOWNESS, 1 unless set. An emulated machine is some
+   ten times slower; what programs are given in time, and how late a verdict may be, is that much more there. */
+unsigned driver_slowness(void);
+/* Limits that fit most tests: 128 MiB, 2 s, 5 s (times the slowness), 1 MiB, 16 processes, 16 MiB. */
 struct protocol_limits driver_limits(void);
 /* Starts a sandbox and builds it for these limits; false, with last_failure, when that failed. */
 bool driver_start(struct driver *driver, const char *accounting, const char *interpreter,

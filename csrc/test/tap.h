@@ -43,6 +43,17 @@ __attribute__((format(printf, 1, 2), unused)) static void tap_note(const char *f
     fflush(stdout);
 }
 
+/* A test that can't be made here, and why. */
+__attribute__((format(printf, 1, 2), unused)) static void tap_skip(const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    printf("ok %d - # SKIP ", ++tap_number);
+    vprintf(format, arguments);
+    printf("\n");
+    va_end(arguments);
+    fflush(stdout);
+}
+
 /* The plan; the exit code of the test. */
 __attribute__((unused)) static int tap_done(void) {
     printf("1..%d\n", tap_number);

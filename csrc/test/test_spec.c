@@ -33,8 +33,10 @@ static void test_specification(void) {
     tap_ok(parse(&spec, HEAD), "the least");
     tap_ok(spec.role == SPEC_RUNNER && strcmp(spec.program, "/opt/runner") == 0 && spec.accounting == SPEC_CGROUP &&
                spec.memory_bytes == 256 << 20 && spec.cpu_ms == 2000 && spec.wall_ms == 6000 && spec.processes == 16 &&
-               spec.output_bytes == 1 << 20 && spec.file_bytes == 16 << 20 && !spec.cgroup_parent,
+               spec.output_bytes == 1 << 20 && spec.file_bytes == 16 << 20 && !spec.cgroup_parent &&
+               spec.processors_percent == 0,
            "and the defaults");
+    tap_ok(parse(&spec, HEAD "processors_percent=50\n") && spec.processors_percent == 50, "half a processor");
     tap_ok(parse(&spec,
                  HEAD "argument=a=b\nargument=\nbind_ro=/opt/python\nbind_ro=/usr\naccounting=rlimit\n"
                       "cgroup_parent=/submitter\nmemory_bytes=1048576\ncpu_ms=1\nwall_ms=86400000\noutput_bytes=0\n"
@@ -71,6 +73,9 @@ static void test_refusals(void) {
     refused(HEAD "cpu_ms= 5\n", "cpu_ms: a value from");
     refused(HEAD "cpu_ms=0\n", "cpu_ms: a value from");
     refused(HEAD "processes=\n", "processes: a value from");
+    refused(HEAD "processors_percent=0\n", "processors_percent: a value from 1 to 102400");
+    refused(HEAD "processors_percent=0.5\n", "processors_percent: a value from 1 to 102400");
+    refused(HEAD "processors_percent=50\naccounting=rlimit\n", "takes a cgroup");
     refused(HEAD "accounting=none\n", "accounting: \"cgroup\" or \"rlimit\"");
     refused(HEAD "cgroup_parent=submitter\n", "cgroup_parent: a plain absolute path");
     refused(HEAD "bind_ro=/\n", "bind_ro: a plain absolute path");
@@ -183,6 +188,24 @@ static void test_units(void) {
            "units: times");
 }
 
+static void test_hundredths(void) {
+    static const struct {
+        const char *text;
+        uint64_t value;
+    } good[] = { { "2", 200 }, { "0.5", 50 }, { "1.25", 125 }, { "0.05", 5 }, { "3.00", 300 } };
+    static const char *const bad[] = {
+        "", ".", ".5", "1.", "1.255", "-1", "1,5", "1.5x", " 1", "1e2", "184467440737095517", "184467440737095516.99"
+    };
+    uint64_t value;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        value = 0;
+        tap_ok(spec_hundredths(good[i].text, &value) && value == good[i].value, "hundredths: %s", good[i].text);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        tap_ok(!spec_hundredths(bad[i], &value), "hundredths: not \"%s\"", bad[i]);
+    }
+}
+
 int main(void) {
     test_specification();
     test_refusals();
@@ -190,5 +213,6 @@ int main(void) {
     test_descriptor();
     test_options();
     test_units();
+    test_hundredths();
     return tap_done();
 }

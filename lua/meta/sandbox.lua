@@ -5,10 +5,11 @@ local sandbox = {}
 --- Builds the walls and starts the runner within them, before a submission is known. Limits are the largest that a case
 --- of it will ask for. Codes: "environment" (this machine can't: the message says which wall and what to do), "protocol".
 ---@async
----@param options {limits:SandboxLimits, interpreter:string, read_only:string[]|nil, cgroup_parent:string|nil, accounting:"cgroup"|"rlimit"|nil, programs:string|nil}
+---@param options {limits:SandboxLimits, interpreter:string, read_only:string[]|nil, cgroup_parent:string|nil, accounting:"cgroup"|"rlimit"|nil, processors:number|nil, programs:string|nil}
 --- interpreter: absolute path of the Python to use. read_only: more paths to show read-only inside. cgroup_parent: where to
---- make its cgroups (default: below the cgroup of this process). accounting: default "cgroup". programs: the folder that holds submitter-sandbox and submitter-runner (default: where this
---- program stands).
+--- make its cgroups (default: below the cgroup of this process). accounting: default "cgroup". processors: how many processors'
+--- time all of it gets, 0.01 to 1024, with cgroups only (default: all there are). programs: the folder that holds
+--- submitter-sandbox and submitter-runner (default: where this program stands).
 ---@return Sandbox|nil, string|nil, string|nil
 function sandbox.start(options) end
 

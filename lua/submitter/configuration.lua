@@ -67,6 +67,8 @@ configuration.description = {
       text = "How limits are enforced and usage is measured; rlimit where no cgroup can be had." },
     { name = "cgroup_parent", type = "string", default_text = "the cgroup of the worker",
       text = "The cgroup below which those of the sandboxes are made." },
+    { name = "processors", type = "number", range = { 0.01, 1024 }, default_text = "all there are",
+      text = "How many processors' time each sandbox gets, 0.5 for half of one; takes cgroups." },
     -- No sandbox takes a larger file.
     { name = "source_limit", type = "size_bytes", default = "1M", range = { "1K", "16M" },
       text = "The largest program that is accepted." },
@@ -251,6 +253,9 @@ function configuration.load(options)
   raw = copy_deep(raw, 0)
   apply(configuration.description.fields, raw, path and folder_of(path), getenv)
   local result, message = schema.check(configuration.description, raw)
+  if result and result.processors and result.accounting == "rlimit" then
+    result, message = nil, "processors: a share of them takes control groups; leave it out, or accounting = \"rlimit\""
+  end
   if not result then
     return nil, ("the configuration%s: %s"):format(path and " " .. path or "", message), "environment"
   end

@@ -52,7 +52,7 @@ end
 describe("core.sandbox", function()
   after_each(support.clean)
 
-  it("runs a program once a case, with its arguments and its input", function()
+  it("runs a program once a case, with its arguments and its input #cgroup", function()
     local one <close> = holding "import sys\nprint(sys.argv[1:], repr(sys.stdin.read()))\nprint('e', file=sys.stderr)"
     assert.are.equal("cgroup", one:info().accounting)
     assert.are.equal(1, one:info().protocol)
@@ -75,7 +75,7 @@ describe("core.sandbox", function()
     assert.is_true(one:close())
   end)
 
-  it("shows the program its files and its environment, and no more", function()
+  it("shows the program its files and its environment, and no more #cgroup", function()
     local one <close> = assert(sandbox.start(options()))
     assert.is_true(one:submit {
       files = { { name = "main.py",
@@ -94,13 +94,13 @@ describe("core.sandbox", function()
       return assert(one:case { number = 1, arguments = {}, limits = limits(more) })
     end
 
-    it("exit", function()
+    it("exit #cgroup", function()
       local result = ending "import sys; sys.exit(42)"
       assert.are.equal("exit", result.ending)
       assert.are.equal(42, result.exit_code)
     end)
 
-    it("signal", function()
+    it("signal #cgroup", function()
       local result = ending "import os; os.kill(os.getpid(), 9)"
       assert.are.equal("signal", result.ending)
       assert.are.equal("SIGKILL", result.signal)
@@ -108,24 +108,24 @@ describe("core.sandbox", function()
       assert.are.equal("SIGSEGV", ending("import os; os.kill(os.getpid(), 11)").signal)
     end)
 
-    it("cpu", function()
+    it("cpu #cgroup", function()
       local result = ending("while True: pass", { cpu_ms = 200 })
       assert.are.equal("cpu", result.ending)
       assert.is_true(result.cpu_ms >= 190 and result.cpu_ms < 1000, result.cpu_ms)
     end)
 
-    it("wall", function()
+    it("wall #cgroup", function()
       local result = ending("import time; time.sleep(60)", { wall_ms = 300 })
       assert.are.equal("wall", result.ending)
       assert.is_true(result.wall_ms >= 290 and result.wall_ms < 2000, result.wall_ms)
     end)
 
-    it("memory", function()
+    it("memory #cgroup", function()
       local result = ending("x = b'x' * (1 << 30)\nprint(len(x))", { memory_bytes = 32 << 20 })
       assert.are.equal("memory", result.ending)
     end)
 
-    it("output", function()
+    it("output #cgroup", function()
       local result = ending("while True: print('x' * 1000)", { output_bytes = 5000 })
       assert.are.equal("output", result.ending)
       assert.are.equal(5000, #result.stdout)
@@ -133,7 +133,14 @@ describe("core.sandbox", function()
     end)
   end)
 
-  it("goes on after any ending", function()
+  it("gives no more than its share of processors #cgroup", function()
+    local one <close> = holding("while True: pass", { processors = 0.4 })
+    local result = assert(one:case { number = 1, arguments = {}, limits = limits { wall_ms = 500 } })
+    assert.are.equal("wall", result.ending)
+    assert.is_true(result.cpu_us < 0.5 * result.wall_us, ("%d of %d us"):format(result.cpu_us, result.wall_us))
+  end)
+
+  it("goes on after any ending #cgroup", function()
     local one <close> = holding [[
 import sys, time, os
 what = sys.argv[1]
@@ -154,7 +161,7 @@ print(what)]]
     end
   end)
 
-  it("serves two at once", function()
+  it("serves two at once #cgroup", function()
     local function one_of(word)
       return task.spawn(word, function()
         local one <close> = holding("import time, sys\ntime.sleep(0.2)\nprint(sys.argv[1], '" .. word .. "')")
@@ -170,7 +177,7 @@ print(what)]]
     nothing_left()
   end)
 
-  it("is brought down when a case is cancelled", function()
+  it("is brought down when a case is cancelled #cgroup", function()
     local one = holding "import sys, time; time.sleep(60)"
     local word = "w" .. host.digest.random(8)
     local before = clock.monotonic_ms()
@@ -181,7 +188,7 @@ print(what)]]
     nothing_left(word)
   end)
 
-  it("may be cancelled at every moment of its start", function()
+  it("may be cancelled at every moment of its start #cgroup", function()
     for _, patience_ms in ipairs { 0, 1, 2, 4, 8, 16, 32 } do
       local one = task.within(patience_ms, sandbox.start, options())
       if one then one:close() end
@@ -189,7 +196,7 @@ print(what)]]
     nothing_left()
   end)
 
-  it("leaves no process behind when it is closed", function()
+  it("leaves no process behind when it is closed #cgroup", function()
     local word = "w" .. host.digest.random(8)
     do
       local one <close> = holding [[
@@ -204,7 +211,7 @@ print('x', flush=True)]]
     assert.are.equal(0, #core.children())
   end)
 
-  it("leaves no process behind when it is collected, or was never used", function()
+  it("leaves no process behind when it is collected, or was never used #cgroup", function()
     holding "print(1)"
     assert(sandbox.start(options()))
     collectgarbage() collectgarbage()
@@ -214,7 +221,7 @@ print('x', flush=True)]]
     nothing_left()
   end)
 
-  it("is gone with the host, however that ends", function()
+  it("is gone with the host, however that ends #cgroup", function()
     local word = "w" .. host.digest.random(8)
     local script = [[
       local sandbox = require "submitter.core.sandbox"
@@ -241,7 +248,7 @@ print('x', flush=True)]]
     nothing_left(word)
   end)
 
-  it("leaves no descriptor", function()
+  it("leaves no descriptor #cgroup", function()
     holding("print(1)"):close()
     local before = core.descriptors()
     for _ = 1, 3 do
@@ -252,7 +259,7 @@ print('x', flush=True)]]
   end)
 
   describe("refuses", function()
-    it("a second submission, and a case before the first", function()
+    it("a second submission, and a case before the first #cgroup", function()
       local one <close> = assert(sandbox.start(options()))
       assert.error_matches(function() one:case { number = 1, arguments = {} } end, "Sandbox:submit comes first")
       assert.is_true(one:submit(submission "print(1)"))
@@ -260,7 +267,7 @@ print('x', flush=True)]]
       assert.are.equal("1\n", assert(one:case { number = 1, arguments = {} }).stdout)
     end)
 
-    it("more than it was started for", function()
+    it("more than it was started for #cgroup", function()
       local one <close> = assert(sandbox.start(options()))
       for name, value in pairs { memory_bytes = 1 << 30, cpu_ms = 1001, wall_ms = 20001, output_bytes = 1 << 17,
         processes = 17,
@@ -274,7 +281,7 @@ print('x', flush=True)]]
       assert.are.equal("1\n", assert(one:case { number = 1, arguments = {} }).stdout)
     end)
 
-    it("two at the same time, and anything once it is closed", function()
+    it("two at the same time, and anything once it is closed #cgroup", function()
       local one = holding "import time; time.sleep(0.3); print(1)"
       local running = task.spawn("case", function() return assert(one:case { number = 1, arguments = {} }).stdout end)
       clock.sleep_ms(1)
@@ -287,10 +294,13 @@ print('x', flush=True)]]
       end
     end)
 
-    it("misuse, naming what is wrong", function()
+    it("misuse, naming what is wrong #cgroup", function()
       for _, case in ipairs {
         { { interpreter = "python3" }, "interpreter is an absolute path" },
         { { accounting = "none" }, 'accounting is "cgroup" or "rlimit"' },
+        { { processors = 0 }, "processors is a number from 0.01 to 1024" },
+        { { processors = "half" }, "processors is a number from 0.01 to 1024" },
+        { { processors = 1, accounting = "rlimit" }, 'a share of processors takes accounting "cgroup"' },
         { { limits = {} }, "is missing" },
         { { limits = limits { cpus = 1 } }, 'unknown option "cpus"' },
         { { limits = limits { memory_bytes = 1 } }, "out of bounds" },

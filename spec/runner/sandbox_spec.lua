@@ -36,7 +36,8 @@ describe("the built-in runner", function()
     started, open, broken, fail = {}, 0, {}, function() return false end
     restore = support.replace(host.sandbox, { start = start })
     runner = assert(sandbox_runner.open {
-      python = "/usr/bin/python3", accounting = "cgroup", cgroup_parent = "/x", policy = { limits = ceilings },
+      python = "/usr/bin/python3", accounting = "cgroup", cgroup_parent = "/x", processors = 0.5,
+      policy = { limits = ceilings },
     })
   end)
 
@@ -60,6 +61,7 @@ describe("the built-in runner", function()
     local session = assert(runner:start(limits))
     assert.are.same({
       limits = limits, interpreter = "/usr/bin/python3", accounting = "cgroup", cgroup_parent = "/x",
+      processors = 0.5,
     }, started[1].options)
     assert.are.same({ kind = "sandbox", language = "python", version = "3.11.2", accounting = "cgroup" },
       session:describe())

@@ -16,7 +16,11 @@ local header = require "header"
 local judge = require "judge"
 local machine = require "machine"
 
-local secret_name, patience_ms = "SUBMITTER_ATTACK_SECRET", 20 * 1000
+-- How much slower than an ordinary machine this one is (an emulated one some ten times): what programs are given in time,
+-- and how late a verdict may be, is that much more.
+local slowness_name = "SUBMITTER_TEST_SLOWNESS"
+local slowness = math.tointeger(tonumber(os.getenv(slowness_name) or "1")) or error(slowness_name .. " is no number", 0)
+local secret_name, patience_ms = "SUBMITTER_ATTACK_SECRET", 20 * 1000 * slowness
 
 -- The handles have to be kept: one that is collected handles nothing any more.
 local function on_stop(handler)
@@ -33,7 +37,7 @@ end
 local function run_with_secrets()
   local secret = "CANARY-" .. host.digest.random(16)
   local environment = { [secret_name] = secret }
-  for _, name in ipairs { "PATH", "HOME", "TMPDIR", "LANG" } do environment[name] = os.getenv(name) end
+  for _, name in ipairs { "PATH", "HOME", "TMPDIR", "LANG", slowness_name } do environment[name] = os.getenv(name) end
   local arguments = { "run", arg[0] }
   for _, word in ipairs(arg) do arguments[#arguments + 1] = word end
   local child <close> = assert(host.child.start {
@@ -53,6 +57,8 @@ local function read_program(folder, name)
   local good, parsed = pcall(header.read, source)
   if not good then error(("%s.py: %s"):format(name, parsed), 0) end
   parsed.name = name
+  parsed.limits.cpu_ms, parsed.limits.wall_ms = parsed.limits.cpu_ms * slowness, parsed.limits.wall_ms * slowness
+  parsed.within = parsed.within and parsed.within * slowness
   parsed.files = { { name = name .. ".py", data = source } }
   for _, other in ipairs(parsed.with) do
     parsed.files[#parsed.files + 1] = { name = other, data = assert(folder:read("support/" .. other)) }
@@ -154,7 +160,7 @@ local function run_cases(setting, program, sandbox, complain)
     if not result then return complain(("case %d: the sandbox failed: %s"):format(number, message)) end
     local elapsed_ms = host.clock.monotonic_ms() - before
     local complaints, only_late =
-      judge.case(program, setting.accounting, result, elapsed_ms, setting.canary.secret)
+      judge.case(program, setting, result, elapsed_ms)
     for _, complaint in ipairs(complaints) do
       complain(program.cases > 1 and ("case %d %s"):format(number, complaint) or complaint, only_late)
     end
@@ -260,7 +266,7 @@ local function main()
   local folder <close> = setmetatable({ value = assert(host.file.directory(here)) },
     { __close = function(self) self.value:close() end })
   local programs = read_programs(folder.value, names)
-  local setting = { accounting = accounting, interpreter = interpreter,
+  local setting = { accounting = accounting, interpreter = interpreter, slowness = slowness, secret = secret,
     abilities = ask_interpreter(interpreter, programs) }
   local before = machine.state()
   setting.canary = canary.plant(secret, interpreter, here .. "/support/neighbour.py")

@@ -2,6 +2,7 @@
 --- build than a small program takes to run, and they can stand before a submission is known; so a worker keeps some
 --- ready (`warm`), built for the largest limits that the operator allows. What a submission may use is said when it
 --- is handed over.
+local control_group = require "submitter.runner.control_group"
 local host = require "submitter.host"
 local python = require "submitter.python"
 
@@ -24,9 +25,18 @@ Session.__index = Session
 function sandbox_runner.open(configuration)
   local interpreter, version, code = python.find(configuration.python)
   if not interpreter then return nil, version, code end
+  if configuration.accounting == "cgroup" and not configuration.cgroup_parent then
+    local leaf, problem = control_group.step_aside()
+    if leaf then
+      host.log.debug("control_group_entered", { path = leaf })
+    elseif problem then
+      host.log.warn("control_group_not_entered", { message = problem })
+    end
+  end
   return setmetatable({
     interpreter = interpreter, version = version, accounting = configuration.accounting,
-    cgroup_parent = configuration.cgroup_parent, ceilings = configuration.policy.limits, wanted = 0, ready = {},
+    cgroup_parent = configuration.cgroup_parent, processors = configuration.processors,
+    ceilings = configuration.policy.limits, wanted = 0, ready = {},
   }, Runner)
 end
 
@@ -39,6 +49,7 @@ end
 local function build(self, limits)
   return host.sandbox.start {
     limits = limits, interpreter = self.interpreter, accounting = self.accounting, cgroup_parent = self.cgroup_parent,
+    processors = self.processors,
   }
 end
 

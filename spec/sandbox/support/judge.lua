@@ -45,8 +45,8 @@ local function check_output(header, wanted, result, complain)
 end
 
 -- That a limit was kept, and not used as an excuse.
-local function check_limits(header, accounting, result, complain)
-  local limits, late = header.limits, header.alone and late_alone_ms or late_ms
+local function check_limits(header, setting, result, complain)
+  local limits, late = header.limits, (header.alone and late_alone_ms or late_ms) * setting.slowness
   local cpu_ms, wall_ms = result.cpu_us / 1000, result.wall_us / 1000
   if wall_ms > limits.wall_ms + late then
     complain(("ran for %.0f ms with a limit of %d by the clock"):format(wall_ms, limits.wall_ms), true)
@@ -63,7 +63,7 @@ local function check_limits(header, accounting, result, complain)
   if header.within and wall_ms > header.within then
     complain(("took %.0f ms where %d should do"):format(wall_ms, header.within), true)
   end
-  if accounting == "cgroup" and result.memory_bytes > limits.memory_bytes * 1.05 + (1 << 20) then
+  if setting.accounting == "cgroup" and result.memory_bytes > limits.memory_bytes * 1.05 + (1 << 20) then
     complain(("had %d bytes of memory with a limit of %d"):format(result.memory_bytes, limits.memory_bytes))
   end
   if #result.stdout > limits.output_bytes then complain("more output than its limit was kept") end
@@ -71,31 +71,31 @@ end
 
 --- What is wrong with a case, as complaints.
 ---@param header table support/header.lua
----@param accounting "cgroup"|"rlimit"
+---@param setting table of the whole run: accounting ("cgroup" or "rlimit"), slowness (1 on an ordinary machine), secret (what
+--- must not come out)
 ---@param result SandboxResult
 ---@param elapsed_ms integer how long we waited for it
----@param secret string what must not come out
 ---@return string[]
 ---@return boolean only_late all of them are that something took too long, which a busy machine can do as well
-function judge.case(header, accounting, result, elapsed_ms, secret)
+function judge.case(header, setting, result, elapsed_ms)
   local complaints, only_late = {}, true
   local function complain(text, late)
     complaints[#complaints + 1] = text
     only_late = only_late and late or false
   end
   local wanted = { ending = header.ending, output = header.output }
-  if accounting == "rlimit" then
+  if setting.accounting == "rlimit" then
     wanted.ending = header["ending in rlimit"] or wanted.ending
     wanted.output = header["output in rlimit"] or wanted.output
   end
   check_ending(wanted, result, complain)
   check_output(header, wanted, result, complain)
-  check_limits(header, accounting, result, complain)
+  check_limits(header, setting, result, complain)
   -- What comes after its end: killing, draining, making all as it was.
-  if elapsed_ms > result.wall_us / 1000 + 1000 then
+  if elapsed_ms > result.wall_us / 1000 + 1000 * setting.slowness then
     complain(("the verdict came %.0f ms after its end"):format(elapsed_ms - result.wall_us / 1000), true)
   end
-  if (result.stdout .. result.stderr):find(secret, 1, true) then complain("A SECRET CAME OUT") end
+  if (result.stdout .. result.stderr):find(setting.secret, 1, true) then complain("A SECRET CAME OUT") end
   return complaints, only_late
 end
 
