@@ -27,7 +27,7 @@ comma := ,
 
 PACKAGES_BUILD := gcc libc6-dev make pkg-config liblua5.4-dev libuv1-dev libseccomp-dev libssl-dev lua-cjson \
                   lua-argparse python3-minimal
-PACKAGES_TEST  := lua-busted python3
+PACKAGES_TEST  := lua-busted python3 uidmap
 PACKAGES_LINT  := lua5.4 clang clang-format clang-tidy cppcheck lua-check shellcheck
 
 # Installs what is missing of the packages named (as root), or prints the one line to run. $(1): packages
@@ -55,6 +55,7 @@ endef
 HOST_SOURCES    := csrc/main.c $(wildcard csrc/bind/*.c csrc/host/*.c csrc/io/*.c csrc/protocol/*.c csrc/base/*.c)
 SANDBOX_SOURCES := $(wildcard csrc/sandbox/*.c)
 RUNNER_SOURCES  := $(wildcard csrc/runner/*.c csrc/protocol/*.c)
+FILTERS         := $(BUILD)/obj/filters/filters.c
 PROGRAMS        := $(BUILD)/submitter $(BUILD)/submitter-sandbox $(BUILD)/submitter-runner
 
 objects = $(patsubst csrc/%.c,$(BUILD)/obj/%.o,$(1))
@@ -77,7 +78,7 @@ packages-lint:
 	$(call need,$(PACKAGES_BUILD) $(PACKAGES_TEST) $(PACKAGES_LINT))
 
 $(call objects,$(HOST_SOURCES)): PACKAGES := $(HOST_PACKAGES)
-$(call objects,$(SANDBOX_SOURCES)): PACKAGES := libseccomp
+$(BUILD)/obj/sandbox/rules/rules.o: PACKAGES := libseccomp
 
 $(BUILD)/obj/%.o: csrc/%.c Makefile
 	@mkdir -p $(@D)
@@ -88,9 +89,21 @@ $(BUILD)/submitter: $(call objects,$(HOST_SOURCES))
 	@echo "  link    $@"
 	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $$(pkg-config --libs $(HOST_PACKAGES)) -Wl,--export-dynamic
 
-$(BUILD)/submitter-sandbox: $(call objects,$(SANDBOX_SOURCES))
+$(BUILD)/submitter-sandbox: $(call objects,$(SANDBOX_SOURCES)) $(FILTERS:.c=.o)
 	@echo "  link    $@"
+	@$(CC) $(LDFLAGS_ALL) -o $@ $^
+
+# libseccomp compiles the system call filters here, once: for each sandbox anew it would take it 3 ms.
+$(BUILD)/obj/filters/rules: $(BUILD)/obj/sandbox/rules/rules.o
+	@mkdir -p $(@D)
 	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $$(pkg-config --libs libseccomp)
+
+$(FILTERS): $(BUILD)/obj/filters/rules
+	@echo "  filters $@"
+	@$< >$@.new && mv $@.new $@
+
+$(FILTERS:.c=.o): $(FILTERS) csrc/sandbox/filter_programs.h
+	@$(CC) $(CFLAGS_ALL) -Icsrc/sandbox -c -o $@ $<
 
 # Static: it starts faster, and fits any root or image.
 $(BUILD)/submitter-runner: $(call objects,$(RUNNER_SOURCES))
@@ -102,11 +115,12 @@ $(BUILD)/submitter-runner: $(call objects,$(RUNNER_SOURCES))
 # ---- tests ----------------------------------------------------------------------------------------------------------
 
 # All that isn't a main, in one archive, and what the tests share: a test takes what it needs.
-TESTED_SOURCES := $(filter-out %/main.c,$(SANDBOX_SOURCES) $(wildcard csrc/protocol/*.c csrc/base/*.c)) csrc/io/text.c csrc/io/pattern.c
-TEST_SUPPORT   := $(filter-out $(wildcard csrc/test/test_*.c csrc/test/fuzz_*.c),$(wildcard csrc/test/*.c))
+TESTED_SOURCES := $(filter-out %/main.c,$(SANDBOX_SOURCES) $(RUNNER_SOURCES) $(wildcard csrc/base/*.c)) \
+                  csrc/io/text.c csrc/io/pattern.c csrc/io/session.c
+TEST_SUPPORT   := $(filter-out $(wildcard csrc/test/test_*.c csrc/test/fuzz_*.c) csrc/test/replay.c,$(wildcard csrc/test/*.c))
 TEST_PROGRAMS  := $(patsubst csrc/test/%.c,$(BUILD)/test/%,$(wildcard csrc/test/test_*.c))
 
-$(BUILD)/obj/tested.a: $(call objects,$(TESTED_SOURCES) $(TEST_SUPPORT))
+$(BUILD)/obj/tested.a: $(call objects,$(TESTED_SOURCES) $(TEST_SUPPORT)) $(FILTERS:.c=.o)
 	@rm -f $@ && ar rcs $@ $^
 
 $(BUILD)/test/%: $(BUILD)/obj/test/%.o $(BUILD)/obj/tested.a
@@ -114,18 +128,37 @@ $(BUILD)/test/%: $(BUILD)/obj/test/%.o $(BUILD)/obj/tested.a
 	@echo "  link    $@"
 	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $$(pkg-config --libs libseccomp)
 
+# The fuzz targets without a fuzzer: each kept input once more.
+FUZZERS := $(patsubst csrc/test/%.c,%,$(wildcard csrc/test/fuzz_*.c))
+REPLAYS := $(FUZZERS:fuzz_%=$(BUILD)/test/replay_%)
+
+$(BUILD)/test/replay_%: $(BUILD)/obj/test/fuzz_%.o $(BUILD)/obj/test/replay.o $(BUILD)/obj/tested.a
+	@mkdir -p $(@D)
+	@echo "  link    $@"
+	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $$(pkg-config --libs libseccomp)
+
 .SECONDARY: $(patsubst csrc/%.c,$(BUILD)/obj/%.o,$(wildcard csrc/test/*.c))
 
 RUN   := $(BUILD)/submitter run
-SUITE := SUBMITTER_BUILD=$(BUILD) spec/suites.sh $(BUILD)/logs
-C_SUITES := $(foreach program,$(TEST_PROGRAMS),'$(notdir $(program)): $(program)')
+# An ordinary user's control groups come from systemd, where there is one: spec/delegated.sh.
+SUITE := SUBMITTER_BUILD=$(BUILD) spec/delegated.sh spec/suites.sh $(BUILD)/logs
+
+# A command that needs root, or what only some users have (cgroup, rlimit), or else one skipped test. $(1): need, name, command
+where_able = '$(2): if $(RUN) spec/able.lua $(1) $(2); then $(3); fi'
+WALLED   := $(BUILD)/test/test_runner $(BUILD)/test/test_walls
+C_SUITES := $(foreach program,$(filter-out $(WALLED),$(TEST_PROGRAMS)),'$(notdir $(program)): $(program)') \
+            $(foreach program,$(WALLED),$(call where_able,cgroup,$(notdir $(program)),$(program))) \
+            $(foreach name,$(FUZZERS:fuzz_%=%),'replay_$(name): $(BUILD)/test/replay_$(name) spec/regress/fuzz_$(name)')
 
 .PHONY: test
-test: packages-test programs $(TEST_PROGRAMS)
+test: packages-test programs $(TEST_PROGRAMS) $(REPLAYS)
 	@$(SUITE) $(C_SUITES) \
 	    'specs: $(RUN) spec/run.lua' \
-	    'attacks: $(RUN) spec/sandbox/run.lua' \
-	    'attacks-rlimit: $(RUN) spec/sandbox/run.lua --accounting rlimit' \
+	    $(call where_able,cgroup,attacks,$(RUN) spec/sandbox/run.lua) \
+	    $(call where_able,root,attacks-user,spec/sandbox/as_user.sh $(BUILD) build/submitter run spec/sandbox/run.lua) \
+	    $(call where_able,rlimit,attacks-rlimit,$(RUN) spec/sandbox/run.lua --accounting rlimit) \
+	    $(call where_able,root,demo-user,spec/integration/ordinary.sh $(BUILD)) \
+	    'apparmor: spec/integration/apparmor.sh' \
 	    'crowd: $(RUN) spec/integration/crowd.lua 60' \
 	    'bad-input: $(RUN) spec/integration/bad_input.lua' \
 	    'kill: $(RUN) spec/integration/kill.lua 5 24'
@@ -139,11 +172,18 @@ test-peers: packages-lint programs
 	    'installed: spec/integration/installed.sh $(BUILD)' \
 	    'clang: $(MAKE) BUILD=$(BUILD)/clang CC=clang programs && echo "1 passed, 0 failed"'
 
+# Version 2 of control groups, and systemd that delegates them, in a virtual machine: spec/virtual/README.md.
+PACKAGES_V2 := qemu-system-x86 mmdebstrap busybox-static e2fsprogs cpio
+.PHONY: test-v2
+test-v2: packages-test programs $(WALLED)
+	$(if $(filter 0,$(shell id -u)),$(call need,$(PACKAGES_V2)))
+	@SUITE_SECONDS=2700 $(SUITE) 'v2: spec/virtual/machine.sh $(BUILD)'
+
 # The specs and C tests under AddressSanitizer and UndefinedBehaviorSanitizer.
 .PHONY: sanitize sanitize-run
 sanitize: packages-test
 	@$(MAKE) BUILD=$(BUILD)/sanitize SANITIZE=1 sanitize-run
-sanitize-run: programs $(TEST_PROGRAMS)
+sanitize-run: programs $(TEST_PROGRAMS) $(REPLAYS)
 	@ASAN_OPTIONS=detect_leaks=1:abort_on_error=1 UBSAN_OPTIONS=print_stacktrace=1 $(SUITE) \
 	    $(C_SUITES) 'specs: $(RUN) spec/run.lua'
 
@@ -152,30 +192,26 @@ sanitize-run: programs $(TEST_PROGRAMS)
 faults: packages-test programs
 	@$(RUN) spec/faults.lua
 
+# Any bytes through the parsers and through both ends of the protocol, from the kept inputs on; see spec/regress/README.md.
 FUZZ_SECONDS ?= 20
-FUZZERS := $(patsubst csrc/test/%.c,$(BUILD)/fuzz/%,$(wildcard csrc/test/fuzz_*.c))
 
-$(BUILD)/fuzz/%: csrc/test/%.c $(TESTED_SOURCES)
-	@mkdir -p $(@D)
-	@echo "  fuzzer  $@"
-	@clang -std=gnu11 -D_GNU_SOURCE -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-	    $$(pkg-config --cflags libseccomp) -o $@ $< $(TESTED_SOURCES) $$(pkg-config --libs libseccomp)
+$(BUILD)/fuzz_%: $(BUILD)/obj/test/fuzz_%.o $(BUILD)/obj/tested.a
+	@echo "  link    $@"
+	@$(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $^ $$(pkg-config --libs libseccomp)
 
-.PHONY: fuzz
-fuzz:
+.PHONY: fuzz fuzz-keep fuzz-programs
+fuzz: fuzz-programs
+	@spec/fuzz.sh run $(BUILD)/fuzz $(FUZZ_SECONDS) $(FUZZERS)
+# Adds to spec/regress what the fuzzers found since that reaches code which nothing there does.
+fuzz-keep: fuzz-programs
+	@spec/fuzz.sh keep $(BUILD)/fuzz $(FUZZERS)
+fuzz-programs:
 	$(call need,$(PACKAGES_BUILD) clang libclang-rt-14-dev)
-	@$(MAKE) $(FUZZERS)
-	@for fuzzer in $(FUZZERS); do \
-	    name=$$(basename $$fuzzer); new=$(BUILD)/fuzz/corpus/$$name; mkdir -p $$new; echo "== $$name"; \
-	    if $$fuzzer -max_total_time=$(FUZZ_SECONDS) -timeout=10 -print_final_stats=1 -artifact_prefix=$$new- $$new \
-	        $$([ -d spec/regress/$$name ] && echo spec/regress/$$name) >$(BUILD)/fuzz/$$name.log 2>&1; \
-	    then grep -E "^Done" $(BUILD)/fuzz/$$name.log; \
-	    else tail -n 40 $(BUILD)/fuzz/$$name.log; echo "$$name: a finding; the input is in $(BUILD)/fuzz/corpus/" >&2; exit 1; fi; \
-	done
+	@$(MAKE) BUILD=$(BUILD)/fuzz CC=clang SANITIZE=1 CFLAGS=-fsanitize=fuzzer-no-link $(FUZZERS:%=$(BUILD)/fuzz/%)
 
 .PHONY: demo
 demo: packages-build programs
-	@$(RUN) spec/demo.lua
+	@spec/delegated.sh $(RUN) spec/demo.lua
 
 .PHONY: bench
 bench: packages-build programs
@@ -184,11 +220,12 @@ bench: packages-build programs
 
 # ---- order ----------------------------------------------------------------------------------------------------------
 
-C_FILES := $(wildcard csrc/*.c csrc/*/*.c csrc/*/*.h)
+C_FILES := $(wildcard csrc/*.c csrc/*/*.c csrc/*/*/*.c csrc/*/*.h)
 
 # The path-sensitive analyzer doesn't know that luaL_error never returns: it sees the rooms without Lua.
 USING_LUA := csrc/main.c $(wildcard csrc/bind/*.c csrc/host/*.c)
-ANALYZED  := $(wildcard csrc/base/*.c csrc/io/*.c csrc/protocol/*.c csrc/sandbox/*.c csrc/runner/*.c)
+ANALYZED  := $(wildcard csrc/base/*.c csrc/io/*.c csrc/protocol/*.c csrc/sandbox/*.c csrc/sandbox/rules/*.c \
+                        csrc/runner/*.c)
 TIDY_FLAGS = -std=gnu11 -D_GNU_SOURCE -DSUBMITTER_VERSION=\"x\" $$(pkg-config --cflags $(HOST_PACKAGES) libseccomp)
 
 .PHONY: lint
@@ -209,9 +246,11 @@ format:
 
 .PHONY: install
 install: programs
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LUADIR)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LUADIR) $(DESTDIR)$(PREFIX)/share/submitter/apparmor
 	install -m 0755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
 	cp -R lua/. $(DESTDIR)$(LUADIR)/
+	sed 's|/usr{,/local}/bin/submitter-sandbox|$(PREFIX)/bin/submitter-sandbox|' docker/apparmor/submitter-sandbox \
+	    >$(DESTDIR)$(PREFIX)/share/submitter/apparmor/submitter-sandbox
 
 .PHONY: clean
 clean:
@@ -223,9 +262,10 @@ help:
 	@echo "make demo        grade the fixtures on the embedded default and show the reports"
 	@echo "make test        C tests, specs, attack suite, embedded integration"
 	@echo "make test-peers  what takes longer or needs more: 200 submissions, 20 kills, the other compiler, installation"
+	@echo "make test-v2     sandbox and worker with version 2 of control groups and systemd, in a virtual machine"
 	@echo "make lint        format, luacheck, shellcheck, cppcheck, clang-tidy, who may call whom"
 	@echo "make sanitize    C tests and specs under ASan and UBSan"
-	@echo "make fuzz        the parsers, FUZZ_SECONDS=$(FUZZ_SECONDS) each"
+	@echo "make fuzz        parsers and both ends of the protocol, FUZZ_SECONDS=$(FUZZ_SECONDS) each; fuzz-keep keeps what it found"
 	@echo "make faults      seeds twenty faults, each must turn a test red"
 	@echo "make bench       figures against a bare interpreter, in one run"
 	@echo "make install     PREFIX=$(PREFIX), DESTDIR"

@@ -2,7 +2,9 @@
 --
 --     build/submitter run spec/run.lua [BUSTED OPTION…] [FILE OR FOLDER…]
 --
--- With nothing named it runs all of spec/ but what needs more than the embedded default (integration, bench).
+-- With nothing named it runs all of spec/ but what needs more than the embedded default (integration, bench). Where this user
+-- can't have a sandbox, or none with control groups, tests with #rlimit or #cgroup in their names are left out, and that is told
+-- as a skipped test.
 local here = arg[0]:match("^(.*)/[^/]*$") or "."
 package.path = here .. "/?.lua;" .. here .. "/../lua/?.lua;" .. here .. "/../lua/?/init.lua;" .. package.path
 
@@ -14,6 +16,22 @@ if not named then
   for _, word in ipairs { "--exclude-pattern=integration", here } do
     arg[#arg + 1] = word
   end
+end
+
+package.path = here .. "/../?.lua;" .. package.path
+local loaded = {}
+for name in pairs(package.loaded) do loaded[name] = true end
+local ability = require "spec.ability"
+for _, need in ipairs { "cgroup", "rlimit" } do
+  local reason = ability.reason_to_skip(need)
+  if reason then
+    print(("ok - the tests that need a sandbox (%s) # SKIP %s"):format(need, reason))
+    arg[#arg + 1] = "--exclude-tags=" .. need
+  end
+end
+-- Each spec loads what it tests anew.
+for name in pairs(package.loaded) do
+  if not loaded[name] then package.loaded[name] = nil end
 end
 
 require "busted.runner" { standalone = false }

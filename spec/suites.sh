@@ -40,7 +40,7 @@ for suite in "$@"; do
     if [ "$code" -ne 0 ] && [ "$f" -eq 0 ]; then
         echo "$name: ended with exit code $code and counted no failure: that is one"
         f=1
-    elif [ "$((p + f))" -eq 0 ]; then
+    elif [ "$((p + f + s))" -eq 0 ]; then
         echo "$name: counted no test at all: that is a failure"
         f=1
     fi

@@ -527,10 +527,12 @@ uint8_t *protocol_reader_room(struct protocol_reader *reader, size_t *room) {
         memmove(reader->data, reader->data + reader->start, reader->length);
         reader->start = 0;
     }
-    /* What a large frame needed is given back as soon as only small things are left, so that a long series of
+    /* Made anew for each half step only, so that a stream in tiny pieces isn't copied for each of them. What a
+       large frame needed is given back as soon as only small things are left, so that a long series of
        small cases doesn't keep the room of the largest. */
     size_t step = reader->length + READ_STEP;
-    if (reader->capacity < step || (reader->capacity > 4 * READ_STEP && step < reader->capacity / 4)) {
+    if (reader->capacity - reader->length < READ_STEP / 2 ||
+        (reader->capacity > 4 * READ_STEP && step < reader->capacity / 4)) {
         uint8_t *data = realloc(reader->data, step);
         if (!data) {
             return NULL;

@@ -20,8 +20,9 @@
    missed. */
 enum { LOOK_AGAIN_US = 2000 };
 
-/* So many are reaped before the clock is looked at again. */
-enum { REAP_AT_ONCE = 256 };
+/* So many are reaped, and so often, and so much, is read before the clock is looked at again: a pipe can be filled with packets of
+   a byte each as fast as it is read. */
+enum { REAP_AT_ONCE = 256, READS_AT_ONCE = 16, READ_BYTES_AT_ONCE = 256 * 1024 };
 
 /* A stream of the program's. */
 struct stream {
@@ -73,12 +74,14 @@ static bool keep(struct case_output *kept, const uint8_t *bytes, size_t length) 
     return true;
 }
 
-/* Takes what there is, at most so many bytes at a time so that a flood doesn't keep us from looking at the
-   clock. */
-static bool drain(struct run *run, struct stream *stream, size_t at_once, struct fault *fault) {
+/* Takes what there is; while the case runs (`all` is false) only so much of it. */
+static bool drain(struct run *run, struct stream *stream, bool all, struct fault *fault) {
     static uint8_t bytes[64 * 1024];
     size_t taken = 0;
-    while (stream->descriptor >= 0 && taken < at_once && stream->counted <= stream->most) {
+    for (int reads = 0; stream->descriptor >= 0 && stream->counted <= stream->most; reads++) {
+        if (!all && (reads == READS_AT_ONCE || taken >= READ_BYTES_AT_ONCE)) {
+            break;
+        }
         ssize_t count = read(stream->descriptor, bytes, sizeof bytes);
         if (count < 0 && errno == EINTR) {
             continue;
@@ -223,7 +226,7 @@ static bool watch(struct run *run, struct fault *fault) {
             run->reason = PROTOCOL_ENDING_MEMORY;
         }
         for (int i = 0; i < 2; i++) {
-            if (places[3 + i].revents && !drain(run, &run->streams[i], 256 * 1024, fault)) {
+            if (places[3 + i].revents && !drain(run, &run->streams[i], false, fault)) {
                 return false;
             }
         }
@@ -312,7 +315,7 @@ static bool finish(struct run *run, struct protocol_result *result, struct fault
         return false;
     }
     for (int i = 0; i < 2; i++) {
-        if (!drain(run, &run->streams[i], SIZE_MAX, fault)) {
+        if (!drain(run, &run->streams[i], true, fault)) {
             return false;
         }
     }
@@ -328,7 +331,8 @@ static bool finish(struct run *run, struct protocol_result *result, struct fault
 }
 
 static bool clean(struct case_room *room, uint64_t file_bytes, struct fault *fault) {
-    return leaf_finish(&room->leaf, fault) && scrub_ipc(fault) && scrub_scratch(&room->scratch, file_bytes, fault);
+    return leaf_finish(&room->leaf, fault) && scrub_ipc(fault) && scrub_sockets(room->sockets, fault) &&
+           scrub_scratch(&room->scratch, file_bytes, fault);
 }
 
 static void close_one(int *descriptor) {
@@ -450,5 +454,5 @@ bool case_prepare(struct case_room *room, const struct walls *walls, const struc
     if (room->signals < 0) {
         return fault_fatal(fault, "runner", "signals can't be read: %s", strerror(errno));
     }
-    return scrub_scratch(&room->scratch, most->file_bytes, fault);
+    return scrub_count_sockets(&room->sockets, fault) && scrub_scratch(&room->scratch, most->file_bytes, fault);
 }

@@ -16,6 +16,7 @@ struct case_room {
     struct scrub_scratch scratch;
     int signals; /* tells that a child ended */
     unsigned processors;
+    unsigned sockets; /* as scrub_count_sockets told them before the first case */
 };
 
 /* Bytes of a stream that were kept. */

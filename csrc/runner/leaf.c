@@ -108,6 +108,16 @@ static bool v1_limit_memory(struct leaf *leaf, uint64_t bytes) {
     return false;
 }
 
+/* What is still there then the kernel keeps until it needs the room, names of files that were looked for and aren't there for one; a
+   case could leave much of it, to be added to the next one's limit. A limit below it makes the kernel need the room. That it
+   is refused when not all could be given up is as good: what could be has been. */
+static void v1_squeeze(struct leaf *leaf) {
+    const uint64_t bytes = (leaf->idle_bytes + SETTLED_BYTES) / PAGE_BYTES * PAGE_BYTES;
+    if (write_number(leaf->walls->memory_limit, bytes)) {
+        leaf->memory_limit = bytes;
+    }
+}
+
 /* What is there before the case, apart from page cache. Much of what the last one left in the kernel (its
    files' inodes for one) is given back some milliseconds after it is gone; it would be taken for ours, so it
    is waited for. */
@@ -121,8 +131,11 @@ static bool v1_look_at_base(struct leaf *leaf) {
         if (leaf->base_bytes < leaf->idle_bytes) {
             leaf->idle_bytes = leaf->base_bytes;
         }
-        if (leaf->base_bytes - leaf->idle_bytes <= SETTLED_BYTES || waited == SETTLE_MS) {
+        if (leaf->base_bytes - leaf->idle_bytes <= SETTLED_BYTES || waited == 2 * SETTLE_MS) {
             return true;
+        }
+        if (waited == SETTLE_MS) {
+            v1_squeeze(leaf);
         }
         struct timespec pause = { .tv_nsec = 1000000 };
         nanosleep(&pause, NULL);

@@ -14,6 +14,7 @@
 #include <sys/msg.h>
 #include <sys/sem.h>
 #include <sys/shm.h>
+#include <sys/socket.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -148,6 +149,54 @@ bool scrub_ipc(struct fault *fault) {
     return true;
 }
 
+/* ---- sockets ---- */
+
+bool scrub_count_sockets(unsigned *count, struct fault *fault) {
+    char text[4096];
+    ssize_t length = -1;
+    unsigned lines = 0;
+    int listing = open("/proc/self/net/unix", O_RDONLY | O_CLOEXEC);
+    while (listing >= 0 && (length = read(listing, text, sizeof text)) > 0) {
+        for (ssize_t i = 0; i < length; i++) {
+            lines += text[i] == '\n';
+        }
+    }
+    int reason = errno;
+    if (listing >= 0) {
+        close(listing);
+    }
+    *count = lines;
+    return length == 0 || fault_fatal(fault, "scrub", "sockets can't be listed: %s", strerror(reason));
+}
+
+/* The end of any socket is what makes the kernel look for such that only sockets hold. */
+static bool collect_sockets(struct fault *fault) {
+    int one = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (one < 0) {
+        return fault_fatal(fault, "scrub", "no socket can be made: %s", strerror(errno));
+    }
+    close(one);
+    return true;
+}
+
+bool scrub_sockets(unsigned own, struct fault *fault) {
+    for (int attempt = 0; attempt < 2000; attempt++) {
+        unsigned count;
+        if (!scrub_count_sockets(&count, fault)) {
+            return false;
+        }
+        if (count <= own) {
+            return true;
+        }
+        if (!collect_sockets(fault)) {
+            return false;
+        }
+        struct timespec pause = { .tv_nsec = 1000000 };
+        nanosleep(&pause, NULL);
+    }
+    return fault_fatal(fault, "scrub", "sockets of the last case are left");
+}
+
 /* ---- files ---- */
 
 static const char scratch_place[] = "/scratch";
@@ -212,7 +261,7 @@ static bool renew(uint64_t file_bytes) {
     snprintf(options, sizeof options, "size=%" PRIu64 ",nr_inodes=%" PRIu64 ",mode=0700", bytes, files);
     return umount2("/dev/shm", MNT_DETACH) == 0 && umount2("/tmp", MNT_DETACH) == 0 &&
            umount2(scratch_place, MNT_DETACH) == 0 &&
-           mount("submitter", scratch_place, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOATIME, options) == 0 &&
+           mount("submitter", scratch_place, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME, options) == 0 &&
            mkdir("/scratch/tmp", 0755) == 0 && mkdir("/scratch/shm", 0755) == 0 && chmod("/scratch/tmp", 01777) == 0 &&
            chmod("/scratch/shm", 01777) == 0 && mount("/scratch/tmp", "/tmp", NULL, MS_BIND, NULL) == 0 &&
            mount("/scratch/shm", "/dev/shm", NULL, MS_BIND, NULL) == 0;

@@ -3,12 +3,9 @@
 #ifndef SUBMITTER_SANDBOX_FILTER_H
 #define SUBMITTER_SANDBOX_FILTER_H
 
-#include <stdbool.h>
-
 /* The student's filter as BPF in a descriptor (struct sock_filter one after the other), for whoever starts
-   student code to put on just before. Files of memory are to be had only where a cgroup counts them: rlimits bound
-   each by itself, so that a process could have as much in them as it may open files. */
-int filter_export_student(bool memory_files);
+   student code to put on just before. */
+int filter_export_student(void);
 /* Puts an exported filter on the calling process, which has given up new privileges. */
 void filter_put_on(int descriptor);
 /* Puts the runner's filter on the calling process. */

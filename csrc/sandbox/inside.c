@@ -146,7 +146,7 @@ void inside_run(struct inside *inside) {
     limits_leave_session();
     struct mounts_opened opened = mounts_build(inside->spec);
     /* Made here because the outer process is waiting for the kernel to move this one into its cgroup. */
-    inside->filter = filter_export_student(inside->spec->accounting != SPEC_RLIMIT);
+    inside->filter = filter_export_student();
     handover_add(inside->handover, "filter", inside->filter);
     inside->processes = opened.processes;
     handover_add(inside->handover, "processes", opened.processes);

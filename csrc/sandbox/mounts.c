@@ -91,8 +91,8 @@ static void bind_read_only(int root, const char *source, const char *path, bool 
     close(tree);
 }
 
-static void mount_memory(const char *path, const char *options) {
-    if (mount("submitter", path, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOATIME, options) < 0) {
+static void mount_memory(const char *path, unsigned long flags, const char *options) {
+    if (mount("submitter", path, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOATIME | flags, options) < 0) {
         fail("can't mount memory at", path);
     }
 }
@@ -340,14 +340,15 @@ static void show_processes(int root) {
 static void make_source_place(void) {
     char options[64];
     snprintf(options, sizeof options, "size=%d,nr_inodes=256,mode=0755", SOURCE_BYTES);
-    mount_memory("usr/src", options);
+    mount_memory("usr/src", 0, options);
     if (mkdir("usr/src/submitter", 0755) < 0) {
         fail("can't make", "/usr/src/submitter");
     }
 }
 
 /* What the student may write to: /tmp and /dev/shm, two views of one memory file system, so that both
-   together hold what they may hold. The runner puts a fresh one in its place between cases. */
+   together hold what they may hold. Nothing in them is executed: what isn't a program that the kernel knows would, before Linux
+   6.14, start one of the host's that looks for somebody who does. The runner puts a fresh one in its place between cases. */
 static void make_scratch(const struct spec *spec) {
     char options[96];
     uint64_t files = spec->file_bytes / 1024;
@@ -358,7 +359,7 @@ static void make_scratch(const struct spec *spec) {
     if (mkdir("scratch", 0700) < 0 || mkdir("tmp", 0755) < 0 || mkdir("dev/shm", 0755) < 0) {
         fail("can't make", "the writable places");
     }
-    mount_memory("scratch", options);
+    mount_memory("scratch", MS_NOEXEC, options);
     if (mkdir("scratch/tmp", 0755) < 0 || mkdir("scratch/shm", 0755) < 0 || chmod("scratch/tmp", 01777) < 0 ||
         chmod("scratch/shm", 01777) < 0 || mount("scratch/tmp", "tmp", NULL, MS_BIND, NULL) < 0 ||
         mount("scratch/shm", "dev/shm", NULL, MS_BIND, NULL) < 0) {

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -64,10 +65,13 @@ static uint64_t now_ms(void) {
     return (uint64_t)time.tv_sec * 1000 + (uint64_t)time.tv_nsec / 1000000;
 }
 
-/* Passes on what there is; false once the stream has gone beyond its limit or nobody reads it any more. */
-static bool pass_on(int which, uint64_t most) {
+/* So often it reads before it looks at the clock again: a pipe can be filled with packets of a byte each as fast as it is read. */
+enum { READS_AT_ONCE = 16 };
+
+/* Passes on what there is, or, while the program runs, only so much of it; false once the stream has gone beyond its limit or nobody reads it any more. */
+static bool pass_on(int which, uint64_t most, bool all) {
     static char bytes[64 * 1024];
-    for (;;) {
+    for (int reads = 0; output_pipes[which] >= 0 && (all || reads < READS_AT_ONCE); reads++) {
         ssize_t count = read(output_pipes[which], bytes, sizeof bytes);
         if (count < 0 && errno == EINTR) {
             continue;
@@ -94,6 +98,7 @@ static bool pass_on(int which, uint64_t most) {
             return false;
         }
     }
+    return true;
 }
 
 /* -1 while there is no reason to end it. */
@@ -149,7 +154,7 @@ enum supervise_end supervise_wait(const struct spec *spec, const struct cgroup *
             fail("poll");
         }
         for (int which = 0; which < 2; which++) {
-            if (output_pipes[which] >= 0 && !pass_on(which, spec->output_bytes)) {
+            if (!pass_on(which, spec->output_bytes, false)) {
                 return SUPERVISE_OUTPUT;
             }
         }
@@ -158,7 +163,8 @@ enum supervise_end supervise_wait(const struct spec *spec, const struct cgroup *
             return (enum supervise_end)reason;
         }
         if ((places[0].revents & POLLIN) && collect(descriptor, exit_code)) {
-            return SUPERVISE_ENDED;
+            return pass_on(0, spec->output_bytes, true) && pass_on(1, spec->output_bytes, true) ? SUPERVISE_ENDED
+                                                                                                : SUPERVISE_OUTPUT;
         }
         if (places[1].revents) {
             return SUPERVISE_ABANDONED;
@@ -169,10 +175,20 @@ enum supervise_end supervise_wait(const struct spec *spec, const struct cgroup *
     }
 }
 
+/* Sockets that were sent through each other hold each other, their namespace, memory and locks, until the kernel looks for such. It
+   does when a socket ends, here or elsewhere; the runner has done so unless it was killed in the middle of a case. */
+static void collect_sockets(void) {
+    int one = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (one >= 0) {
+        close(one);
+    }
+}
+
 void supervise_kill(pid_t process, int descriptor) {
     siginfo_t information;
     syscall(SYS_pidfd_send_signal, descriptor, SIGKILL, NULL, 0);
     while (waitid(P_PIDFD, (id_t)descriptor, &information, WEXITED) < 0 && errno == EINTR) {
     }
     (void)process;
+    collect_sockets();
 }

@@ -27,7 +27,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     size_t pattern_length = nul ? (size_t)(nul - data) : size;
     size_t source_length = nul ? size - pattern_length - 1 : 0;
     /* In memory of their exact sizes, so that a byte too far is seen. */
-    char *pattern = malloc(pattern_length ? pattern_length : 1), *source = malloc(source_length ? source_length : 1);
+    char *pattern = calloc(1, pattern_length ? pattern_length : 1),
+         *source = calloc(1, source_length ? source_length : 1);
     check(pattern && source);
     memcpy(pattern, data, pattern_length);
     if (source_length)

@@ -202,18 +202,6 @@ static void test_memory(void) {
                              "  while True: hoard.append(bytearray(1 << 20))\ntime.sleep(60)\n",
                              NULL, PROTOCOL_ENDING_MEMORY);
         driver_outcome_end(&outcome);
-        outcome =
-            trial_once("memory file",
-                       "import os\nfile = os.memfd_create('x')\n"
-                       "while True: os.write(file, bytes(1 << 20)) if os.fstat(file).st_size < 1 << 30 else exit()\n",
-                       NULL, PROTOCOL_ENDING_EXIT);
-        tap_ok(outcome.result.memory_bytes < (40 << 20), "memory file: it is bounded like other files");
-        driver_outcome_end(&outcome);
-        outcome = trial_once("memory files",
-                             "import os\nfiles = []\nwhile True:\n  files.append(os.memfd_create('x'))\n"
-                             "  os.write(files[-1], bytes(8 << 20))\n",
-                             NULL, PROTOCOL_ENDING_MEMORY);
-        driver_outcome_end(&outcome);
     }
 }
 

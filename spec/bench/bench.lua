@@ -11,9 +11,10 @@ package.path = root .. "/?.lua;" .. package.path
 local host = require "submitter.host"
 local python = require "submitter.python"
 local submit = require "submitter.cli.submit"
+local figures = require "spec.bench.figures"
 local support = require "spec.integration.support"
 
-local must = support.must
+local must, elapsed_ms = figures.must, figures.elapsed_ms
 local rounds = tonumber(arg[1] or "15")
 local CASES = 10
 local ADMIN, EVENT, ASSIGNMENT = "bench", "spring", "sum"
@@ -22,41 +23,15 @@ local environment = { PATH = "/usr/local/bin:/usr/bin:/bin", HOME = "/tmp", LANG
 local limits = { memory_bytes = 256 << 20, cpu_ms = 2000, wall_ms = 6000, output_bytes = 1 << 20, processes = 16,
   file_bytes = 16 << 20 }
 
--- ---- figures ----
-
-local function sorted(values)
-  local copy = table.move(values, 1, #values, 1, {})
-  table.sort(copy)
-  return copy
-end
-
-local function quantile(values, share)
-  local ordered = sorted(values)
-  return ordered[math.max(1, math.ceil(#ordered * share))]
-end
-
-local function ratios(values, base)
-  local result = {}
-  for index, value in ipairs(values) do result[index] = value / base[index] end
-  return result
-end
-
 local rows = {}
 
 --- values, base: one a round. base nil: no ratio.
 local function show(name, unit, values, base, base_name)
-  local text = ("%-58s %9.2f %s  (%.2f to %.2f)"):format(name, quantile(values, 0.5), unit, quantile(values, 0.25),
-    quantile(values, 0.75))
-  if base then text = text .. ("   %.2f × %s"):format(quantile(ratios(values, base), 0.5), base_name) end
+  local text = ("%-58s %s"):format(name, figures.spread(values, unit))
+  local ratio = base and figures.ratio(values, base)
+  if base then text = text .. ("   %.2f × %s"):format(ratio, base_name) end
   print(text)
-  rows[#rows + 1] = { name = name, unit = unit, median = quantile(values, 0.5),
-    ratio = base and quantile(ratios(values, base), 0.5) or nil, base = base_name }
-end
-
-local function elapsed_ms(body, ...)
-  local began = host.clock.monotonic_us()
-  body(...)
-  return (host.clock.monotonic_us() - began) / 1000
+  rows[#rows + 1] = { name = name, unit = unit, median = figures.median(values), ratio = ratio, base = base_name }
 end
 
 -- ---- what is measured ----
@@ -148,7 +123,7 @@ for round = 1, rounds do
   ten[round] = elapsed_ms(bare_ten)
   local times = {}
   whole_sandbox[round] = elapsed_ms(in_sandbox, times)
-  cases[round] = quantile(times, 0.5)
+  cases[round] = figures.median(times)
   service[round] = through_service(watch)
 end
 local host_cpu_ms = (process_figures(worker:pid()).cpu_ms - cpu_before) / rounds
@@ -180,7 +155,4 @@ print(("%-58s %9.2f MiB"):format("worker idle, sandboxes ready: memory (RSS)", i
 print(("%-58s %9.2f MiB"):format("worker after the rounds", after.rss_mib))
 print(("%-58s %9.2f ms"):format("worker's own CPU a submission of ten cases (by 10 ms ticks)", host_cpu_ms))
 
-local build = host.system.executable():match "^(.*)/"
-must(must(host.file.directory(build .. "/bench", { create = true })):write("figures.json",
-  host.json.encode({ rounds = rounds, rows = rows, idle_rss_mib = idle.rss_mib, host_cpu_ms = host_cpu_ms },
-    { indent = 2 }) .. "\n"))
+figures.keep("figures.json", { rounds = rounds, rows = rows, idle_rss_mib = idle.rss_mib, host_cpu_ms = host_cpu_ms })

@@ -66,7 +66,7 @@ describe("the command line", function()
       assert.truthy(ended.stderr:find("submitter serve", 1, true))
     end)
 
-    it("shows the report of what was just handed in, not an older one", function()
+    it("shows the report of what was just handed in, not an older one #cgroup", function()
       install_cases()
       local worker = host.child.start {
         program = host.system.executable(), arguments = { "serve" },
@@ -87,7 +87,7 @@ describe("the command line", function()
     end)
   end)
 
-  it("submit grades for the final mark, and says when policy publishes less than was asked for", function()
+  it("submit grades for the final mark, and says when policy publishes less than was asked for #cgroup", function()
     install_cases()
     folder:write("var/bucket/m.soltys/labs/sum/grading/grade.in", "1 2\n")
     folder:write("var/bucket/m.soltys/labs/sum/grading/grade.out", "3\n")
@@ -111,7 +111,7 @@ describe("the command line", function()
     assert.truthy(no_json.stderr:find("publishes no JSON report", 1, true), no_json.stderr)
   end)
 
-  it("submit shows why nothing could be graded", function()
+  it("submit shows why nothing could be graded #cgroup", function()
     install_cases()
     folder:write("var/bucket/m.soltys/labs/sum/grading/test.out", "6\n")
     local worker = host.child.start {
@@ -181,14 +181,14 @@ describe("the command line", function()
         "--out", fixture "sum/test.out", "--policy", fixture "policy/default.lua", ...)
     end
 
-    it("exits 0 when all passed", function()
+    it("exits 0 when all passed #cgroup", function()
       local ended = grade "right.py"
       assert.equal(0, ended.exit_code, ended.stderr)
       assert.truthy(ended.stdout:find("AC: all passed · 12 of 12 cases passed", 1, true))
       assert.equal("", ended.stderr)
     end)
 
-    it("exits 1 and explains what failed", function()
+    it("exits 1 and explains what failed #cgroup", function()
       local ended = grade "wrong_negative.py"
       assert.equal(1, ended.exit_code, ended.stderr)
       assert.truthy(ended.stdout:find("case 4  WA", 1, true))
@@ -197,7 +197,7 @@ describe("the command line", function()
       assert.is_nil(ended.stdout:find("\27", 1, true))
     end)
 
-    it("prints the whole document", function()
+    it("prints the whole document #cgroup", function()
       local ended = grade("crashing.py", "--format", "json", "--mode", "grade")
       assert.equal(1, ended.exit_code, ended.stderr)
       local document = host.json.decode(ended.stdout)
@@ -207,13 +207,13 @@ describe("the command line", function()
       assert.equal(12, #document.cases)
     end)
 
-    it("prints the table", function()
+    it("prints the table #cgroup", function()
       local ended = grade("right.py", "--format", "csv")
       assert.equal(0, ended.exit_code, ended.stderr)
       assert.truthy(ended.stdout:find("^input,expected output,actual output,pass/fail\r\n1 2 3,6,6,Pass\r\n"))
     end)
 
-    it("takes a folder of pairs", function()
+    it("takes a folder of pairs #cgroup", function()
       folder:write("cases/one.in", "")
       folder:write("cases/one.out", "0\n")
       folder:write("cases/README", "not a case")
@@ -253,7 +253,7 @@ describe("the command line", function()
     assert.truthy(ended.stdout:find("REJ: the program has 20971521 bytes; at most 1048576", 1, true), ended.stdout)
   end)
 
-  it("serve logs as the configuration says from its first line on", function()
+  it("serve logs as the configuration says from its first line on #cgroup", function()
     local config = folder:write("submitter.lua", ('return { var = %q, log = { format = "human" } }'):format(folder.var))
     folder:write("var/jobs/host-1-abc/note", "left by a worker that died")
     local ended = run("serve", "--once", "--config", config)
@@ -284,7 +284,7 @@ describe("the command line", function()
       assert.equal(0, run("deadletters", "retry", "--all").exit_code)
     end)
 
-    it("lists, shows, retries and drops", function()
+    it("lists, shows, retries and drops #cgroup", function()
       refuse_one()
       local letters = list()
       assert.equal(1, #letters)
@@ -307,7 +307,7 @@ describe("the command line", function()
       assert.same({ 0, 0 }, { depth.ready, depth.dead })
     end)
 
-    it("retries all that can be, whatever can't", function()
+    it("retries all that can be, whatever can't #cgroup", function()
       refuse_one()
       -- Received after the other, so it is the younger of two; then the order is turned round.
       local large = ("0"):rep(32)
@@ -324,7 +324,7 @@ describe("the command line", function()
       assert.equal(0, run("deadletters", "drop", large).exit_code)
     end)
 
-    it("aren't disturbed by a file that is none", function()
+    it("aren't disturbed by a file that is none #cgroup", function()
       refuse_one()
       folder:write("var/queue/dead/abc.json", '{"died_ms":1}')
       for _, action in ipairs { "list", "drop" } do
@@ -335,7 +335,7 @@ describe("the command line", function()
       assert.equal('{"died_ms":1}', folder:read("var/queue/dead/abc.json"))
     end)
 
-    it("changes nothing when one that is named isn't there", function()
+    it("changes nothing when one that is named isn't there #cgroup", function()
       refuse_one()
       local id = list()[1].id
       local ended = run("deadletters", "drop", id, "nothere")
@@ -371,16 +371,26 @@ describe("the command line", function()
     assert.same({}, { table.unpack(status().in_flight) })
   end)
 
-  it("doctor tries the sandbox and leaves nothing behind", function()
+  it("doctor tries the sandbox and leaves nothing behind #cgroup", function()
     local ended = run "doctor"
     assert.equal(0, ended.exit_code, ended.stdout .. ended.stderr)
     for _, name in ipairs {
-      "programs", "namespaces", "python", "var", "bucket", "queue", "policy", "sandbox", "memory limit", "cpu limit",
+      "programs", "kernel", "namespaces", "apparmor", "control groups", "seccomp", "user ids", "python", "var",
+      "bucket", "queue", "policy", "sandbox", "own namespaces", "mounts", "network", "processes", "privileges",
+      "system calls", "memory limit", "cpu limit",
     } do
       assert.truthy(ended.stdout:find("ok   " .. name, 1, true), name .. " is missing in:\n" .. ended.stdout)
     end
     for _, entry in ipairs(folder.directory:list "var") do assert.equal("directory", entry.type) end
     assert.same({}, folder.directory:list "var/bucket")
+  end)
+
+  it("doctor says what accounting by rlimits costs, and is content with it #rlimit", function()
+    local config = folder:write("submitter.lua", ('return { var = %q, accounting = "rlimit" }'):format(folder.var))
+    local ended = run("doctor", "--config", config)
+    assert.equal(0, ended.exit_code, ended.stdout .. ended.stderr)
+    assert.truthy(ended.stdout:find("warn memory limit   enforced for each process alone", 1, true), ended.stdout)
+    assert.truthy(ended.stdout:find("ok   cpu limit", 1, true), ended.stdout)
   end)
 
   it("doctor tries to write into the bucket, not to list it", function()

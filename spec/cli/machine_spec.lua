@@ -38,8 +38,39 @@ describe("submitter.cli.machine", function()
       assert.equal("ok", machine.namespaces(read, exists, 0).state)
       assert.equal("fail", machine.namespaces(read, exists, 1000).state)
       files["/proc/sys/kernel/unprivileged_userns_clone"] = "1\n"
-      files["/proc/sys/kernel/apparmor_restrict_unprivileged_userns"] = "1\n"
-      assert.equal("warn", machine.namespaces(read, exists, 1000).state)
+      assert.equal("ok", machine.namespaces(read, exists, 1000).state)
+    end)
+  end)
+
+  it("wants a kernel that has what the walls are built with", function()
+    local function state(release)
+      return machine.kernel(described { ["/proc/sys/kernel/osrelease"] = release }).state
+    end
+    assert.equal("ok", state "5.12.0\n")
+    assert.equal("ok", state "6.1.0-28-amd64\n")
+    assert.equal("fail", state "5.11.22-generic\n")
+    assert.equal("fail", state "4.19.0\n")
+    assert.equal("fail", machine.kernel(described {}).state)
+  end)
+
+  describe("apparmor", function()
+    local restricted = { ["/proc/sys/kernel/apparmor_restrict_unprivileged_userns"] = "1\n" }
+
+    it("is content where nothing is restricted, or root isn't concerned", function()
+      assert.equal("ok", machine.apparmor(described {}, nil, nil).state)
+      assert.equal("ok", machine.apparmor(described {
+        ["/proc/sys/kernel/apparmor_restrict_unprivileged_userns"] = "0\n",
+      }, nil, nil).state)
+      local read = described(restricted)
+      assert.equal("ok", machine.apparmor(read, 0, "load it").state)
+    end)
+
+    it("names the profile and how to load it", function()
+      local read = described(restricted)
+      local finding = machine.apparmor(read, 1000, "apparmor_parser -r /there")
+      assert.equal("warn", finding.state)
+      assert.truthy(finding.text:find("apparmor_restrict_unprivileged_userns", 1, true))
+      assert.truthy(finding.remedy:find("profile submitter-sandbox, as root: apparmor_parser -r /there", 1, true))
     end)
   end)
 
@@ -49,26 +80,58 @@ describe("submitter.cli.machine", function()
       .. "cgroup /sys/fs/cgroup/cpu,cpuacct cgroup rw,nosuid,cpu,cpuacct 0 0\n"
 
     it("reads version 1 and names what is missing", function()
-      local finding = machine.cgroup(described { ["/proc/self/mounts"] = v1 })
+      local finding = machine.cgroup(described { ["/proc/self/mounts"] = (v1:gsub("[^\n]*pids[^\n]*\n", "")) })
       assert.equal("warn", finding.state)
-      assert.truthy(finding.text:find("missing: freezer", 1, true))
-      finding = machine.cgroup(described {
-        ["/proc/self/mounts"] = v1 .. "cgroup /sys/fs/cgroup/freezer cgroup rw,freezer 0 0\n",
-      })
+      assert.truthy(finding.text:find("missing: pids", 1, true))
+      assert.is_nil(finding.text:find("processes", 1, true))
+      finding = machine.cgroup(described { ["/proc/self/mounts"] = v1 })
       assert.equal("ok", finding.state)
-      assert.truthy(finding.text:find("^v1"))
+      assert.equal("v1 bounds memory, processes, CPU time; kills by user id", finding.text)
     end)
 
-    it("reads version 2", function()
-      local files = {
-        ["/proc/self/mounts"] = "proc /proc proc rw 0 0\ncgroup2 /sys/fs/cgroup cgroup2 rw 0 0\n",
-        ["/sys/fs/cgroup/cgroup.controllers"] = "cpuset cpu io memory pids\n",
-      }
-      assert.equal("ok", machine.cgroup(described(files)).state)
-      files["/sys/fs/cgroup/cgroup.controllers"] = "cpu pids\n"
+    it("wants swap bounded where there is any", function()
+      local files = { ["/proc/self/mounts"] = v1, ["/proc/swaps"] = "Filename Type Size\n/dev/sda2 partition 100\n" }
       local finding = machine.cgroup(described(files))
       assert.equal("warn", finding.state)
-      assert.truthy(finding.text:find("missing: memory", 1, true))
+      assert.truthy(finding.remedy:find("swapoff", 1, true))
+      files["/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes"] = "1\n"
+      finding = machine.cgroup(described(files))
+      assert.equal("ok", finding.state)
+      assert.truthy(finding.text:find("memory, swap, processes", 1, true))
+    end)
+
+    describe("of version 2", function()
+      local files
+
+      before_each(function()
+        files = {
+          ["/proc/self/mounts"] = "proc /proc proc rw 0 0\ncgroup2 /sys/fs/cgroup cgroup2 rw 0 0\n",
+          ["/proc/self/cgroup"] = "0::/user.slice/some.scope/host\n",
+          ["/sys/fs/cgroup/cgroup.controllers"] = "cpuset cpu io memory pids\n",
+          ["/proc/sys/kernel/osrelease"] = "6.1.0\n",
+        }
+      end)
+
+      it("is enough with memory and pids", function()
+        local finding = machine.cgroup(described(files))
+        assert.equal("ok", finding.state)
+        assert.equal("v2 bounds memory, swap, processes, CPU time; kills a group at once", finding.text)
+        files["/proc/sys/kernel/osrelease"] = "5.13.0\n"
+        assert.truthy(machine.cgroup(described(files)).text:find("kills by user id", 1, true))
+        files["/sys/fs/cgroup/cgroup.controllers"] = "cpu pids\n"
+        finding = machine.cgroup(described(files))
+        assert.equal("warn", finding.state)
+        assert.truthy(finding.text:find("missing: memory", 1, true))
+      end)
+
+      it("looks at the nearest group that has both", function()
+        files["/sys/fs/cgroup/user.slice/some.scope/cgroup.controllers"] = "memory pids\n"
+        files["/sys/fs/cgroup/user.slice/some.scope/host/cgroup.controllers"] = "\n"
+        files["/proc/swaps"] = "Filename Type Size\n/dev/sda2 partition 100\n"
+        assert.equal("warn", machine.cgroup(described(files)).state)
+        files["/sys/fs/cgroup/user.slice/some.scope/memory.swap.max"] = "max\n"
+        assert.equal("ok", machine.cgroup(described(files)).state)
+      end)
     end)
 
     it("prefers version 1 where only that has the memory controller", function()

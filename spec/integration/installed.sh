@@ -22,6 +22,8 @@ check() { # NAME COMMAND...: one test
 stage=$build/stage
 rm -rf "$stage"
 check "make install puts it below DESTDIR and PREFIX" make BUILD="$build" DESTDIR="$stage" PREFIX=/usr install
+check "and the AppArmor profile, for the program where it is then" \
+    grep -F 'profile submitter-sandbox /usr/bin/submitter-sandbox ' "$stage/usr/share/submitter/apparmor/submitter-sandbox"
 submitter=$stage/usr/bin/submitter
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT

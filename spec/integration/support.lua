@@ -4,6 +4,7 @@ local configuration = require "submitter.configuration"
 local host = require "submitter.host"
 local key = require "submitter.key"
 local submit = require "submitter.cli.submit"
+local ability = require "spec.ability"
 local catalogue = require "spec.fixtures.catalogue"
 
 local support = {}
@@ -38,6 +39,19 @@ end
 
 --- ---- a deployment ----
 
+-- How programs are bounded here. Where this user can have no sandbox at all the script ends, as one skipped test.
+---@async
+local function accounting(name)
+  local reason = ability.reason_to_skip "rlimit"
+  if reason then
+    print(("ok 1 - %s # SKIP %s"):format(name, reason))
+    os.exit(0)
+  end
+  local best = ability.reason_to_skip "cgroup" and "rlimit" or "cgroup"
+  print("# accounting = " .. best)
+  return best
+end
+
 --- A fresh folder below the build folder with a configuration and small limits; services as configuration.open gives them.
 ---@async
 ---@param name string of the folder
@@ -48,7 +62,7 @@ function support.deployment(name, settings)
   must(parent:remove_tree(name))
   local folder = must(parent:open(name, { create = true }))
   local fields = { ("  var = %q,"):format(folder:path() .. "/var"), ("  policy = { directory = %q },"):format(
-    folder:path() .. "/policy") }
+    folder:path() .. "/policy"), ("  accounting = %q,"):format(accounting(name)) }
   for field, value in pairs(settings or {}) do fields[#fields + 1] = ("  %s = %s,"):format(field, value) end
   must(folder:write("submitter.lua", "return {\n" .. table.concat(fields, "\n") .. "\n}\n"))
   must(folder:write("policy/default.lua", 'return { limits = { cpu = "200ms", wall = "700ms", memory = "48M", '

@@ -23,5 +23,6 @@ for number in [1, os.getppid(), *probe.visible()[:64]]:
 if probe.breaches:
     probe.finish()
 # A whole frame, and the beginning of a second whose rest would be taken from whatever follows.
+os.write(2, frame + frame[:9])
 os.write(1, frame + frame[:9])
 os._exit(7)

@@ -44,4 +44,9 @@ if top:
 devices = set(os.listdir("/dev")) - {"null", "zero", "full", "random", "urandom", "fd", "stdin", "stdout", "stderr", "shm"}
 if devices:
     probe.breach(f"/dev shows {devices}")
+settings = {name for name in os.listdir("/etc") if not name.startswith("python3")}
+settings -= {"passwd", "group", "nsswitch.conf", "hosts", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "timezone",
+             "alternatives", "mime.types"}
+if settings:
+    probe.breach(f"/etc shows {settings}")
 probe.finish()

@@ -40,9 +40,9 @@ with open("/proc/self/mountinfo") as file:
     for line in file:
         place, options = line.split()[4:6]
         options = options.split(",")
-        if "nosuid" not in options and place != "/":
+        if "nosuid" not in options:
             probe.breach(f"{place} is mounted {options}")
-        if "nodev" not in options and not place.startswith("/dev/") and place != "/":
+        if "nodev" not in options and not place.startswith("/dev/"):
             probe.breach(f"{place} is mounted {options}")
         if "ro" not in options and place not in ("/tmp", "/dev/shm", "/scratch", "/proc"):
             probe.breach(f"{place} is mounted {options}")

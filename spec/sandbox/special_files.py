@@ -1,5 +1,5 @@
-# attack: links, FIFOs and sockets where somebody privileged may write, change owners or collect (CVE-2024-28185, CVE-2024-28189,
-#   go-judge #176): in the place of what is collected, and of the folders that are cleaned
+# attack: links, FIFOs, sockets and folders where somebody privileged may collect files, so that he waits for ever, or hands out
+#   what a link points to: go-judge's issue 176; and in the place of folders that are cleaned
 # wall: nothing within is ever collected, written to or cleaned by the host; the writable places are replaced whole
 # ending: exit 0
 # output: fresh

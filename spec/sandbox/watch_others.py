@@ -19,6 +19,13 @@ for form in (fcntl.F_NOTIFY, fcntl.F_NOTIFY | 1 << 32):
     outcome = probe.call("fcntl", folder, form, 0x8000001F)
     if outcome[0] != -1:
         probe.breach("a folder's notices are delivered")
+# Whoever has a lease holds up everybody else who opens the file, the host's own programs included.
+for path in ("/usr/bin/env", "/dev/null", "/etc/passwd", __file__):
+    descriptor = os.open(path, os.O_RDONLY)
+    for above in (0, 1 << 32):
+        outcome = probe.call("fcntl", descriptor, fcntl.F_SETLEASE | above, fcntl.F_RDLCK)
+        if outcome != (-1, errno.EPERM):
+            probe.breach(f"a lease on {path} was not refused by the filter: {outcome}")
 # Older kernels let anybody put a hint on any file, for everybody to read until the file is forgotten.
 F_SET_RW_HINT, F_SET_FILE_RW_HINT = 0x40C, 0x40E
 for form in (F_SET_RW_HINT, F_SET_FILE_RW_HINT):

@@ -24,6 +24,11 @@ for name, text in (("oom_score_adj", "-1000"), ("oom_score_adj", "0"), ("oom_adj
             file.write(text)
     if name not in ("sched", "clear_refs", "setgroups"):
         probe.fails(f"{name} := {text}", write)
+# Its own memory not by this way either: it would pass over what is mapped read-only.
+for name in ("mem", "comm", "coredump_filter", "timerslack_ns", "clear_refs", "task"):
+    probe.fails(f"{name} to be written", lambda: os.open(f"/proc/self/{name}", os.O_RDWR))
+for name in ("root", "exe"):
+    probe.fails(f"{name} to be written", lambda: os.open(f"/proc/self/{name}", os.O_WRONLY | os.O_APPEND))
 with open("/proc/self/oom_score_adj") as file:
     if file.read().strip() != "1000":
         probe.breach("the kernel was told to spare us")

@@ -7,6 +7,7 @@ local policy = require "submitter.policy"
 local python = require "submitter.python"
 local terminal = require "submitter.cli.terminal"
 local units = require "submitter.units"
+local walls = require "submitter.cli.walls"
 
 local command = { name = "doctor", summary = "what this machine can enforce, and what to do about it" }
 
@@ -54,6 +55,15 @@ local function programs()
   end
   return finding("ok", "programs",
     ("submitter %s, submitter-sandbox and submitter-runner in %s"):format(host.system.version(), folder))
+end
+
+--- The command that loads the AppArmor profile. It names the installed program; one that stands elsewhere needs its own path.
+local function load_profile()
+  local folder = host.system.executable():match "^(.*)/"
+  local installed = folder .. "/../share/submitter/apparmor/submitter-sandbox"
+  if exists(installed) then return ("apparmor_parser -r %s"):format(installed) end
+  return ("sed 's|/usr{,/local}/bin/|%s/|' %s/../docker/apparmor/submitter-sandbox | apparmor_parser -r"):format(
+    folder, host.system.lua_directory())
 end
 
 local function interpreter(configured)
@@ -113,53 +123,41 @@ local function policies(services, configured)
     units.format_ms(loaded.limits.wall_ms)))
 end
 
--- What a student's program sees, told in words that `walls` looks for; then one that takes too much memory, one that
--- never ends.
-local probe = [[
-import os, socket, sys
-kind = sys.argv[1]
-if kind == "memory":
-    kept = []
-    while True:
-        kept.append(b"x" * 1048576)
-elif kind == "endless":
-    while True:
-        pass
-def refused(attempt):
-    try:
-        attempt()
-    except OSError:
-        return "refused"
-    return "allowed"
-def write(path):
-    open(path, "w").close()
-    os.unlink(path)
-print("network", refused(lambda: socket.create_connection(("192.0.2.1", 80), 0.2)))
-print("system", refused(lambda: write("/usr/submitter-doctor")))
-print("source", refused(lambda: open(sys.argv[0], "a")))
-print("processes", sum(name.isdigit() for name in os.listdir("/proc")))
-print("root", "yes" if os.getuid() == 0 else "no")
-]]
-
+-- Time enough on a slow machine, too; what is to go to its limit of time needn't have that long.
 local limits = {
-  memory_bytes = 64 << 20, cpu_ms = 300, wall_ms = 3000, output_bytes = 65536, processes = 16, file_bytes = 1 << 20,
+  memory_bytes = 64 << 20, cpu_ms = 3000, wall_ms = 15000, output_bytes = 65536, processes = 16, file_bytes = 1 << 20,
 }
+local short_limits = {}
+for name, value in pairs(limits) do short_limits[name] = value end
+short_limits.cpu_ms = 300
 
---- Judges what the probe printed.
-local function walls(printed)
-  local said = {}
-  for name, value in printed:gmatch "(%w+) (%w+)\n" do said[name] = value end
-  local open = {}
-  if said.network ~= "refused" then open[#open + 1] = "the network is reachable" end
-  if said.system ~= "refused" then open[#open + 1] = "the system can be written" end
-  if said.source ~= "refused" then open[#open + 1] = "the program can change its own source" end
-  if said.root ~= "no" then open[#open + 1] = "the program is root inside" end
-  if not said.processes then open[#open + 1] = "the probe didn't finish" end
-  return open
+--- What the probe sees outside, to compare with.
+local function outside(path)
+  local result = host.child.run {
+    program = path, arguments = { "-I", "-c", walls.probe, "namespaces" }, environment = { LANG = "C.UTF-8" },
+  }
+  return result and result.stdout or ""
 end
 
-local function try_cases(box)
-  local findings = {}
+--- A program that goes to a limit: does it end there? Without control groups each process is bounded by itself, and one that
+--- gets no more memory fails like any other.
+local function limit(box, number, name, accounting)
+  local ending = name == "memory" and accounting == "rlimit" and "exit" or name
+  local case = box:case {
+    number = number, arguments = { name == "cpu" and "endless" or name }, limits = name == "cpu" and short_limits or nil,
+  }
+  local title = name .. " limit"
+  if not case or case.ending ~= ending or case.exit_code == 0 then
+    return finding("fail", title, "not enforced: the program ended by "
+      .. (case and case.ending or "a fault of the sandbox"), "control groups are needed for it; see the lines above")
+  elseif ending ~= name then
+    return finding("warn", title, "enforced for each process alone, so it multiplies with them; too much shows as RTE",
+      "accounting = \"cgroup\" in the configuration, where control groups can be had")
+  end
+  return finding("ok", title, "enforced")
+end
+
+local function try_cases(box, path)
   local seen, message = box:case { number = 1, arguments = { "look" } }
   if not seen then return { finding("fail", "a program", message, "see the message") } end
   if seen.ending ~= "exit" or seen.exit_code ~= 0 then
@@ -167,22 +165,11 @@ local function try_cases(box)
     return { finding("fail", "a program", ("a small program didn't run: %s (%s)"):format(seen.ending, complaint),
       "check that the interpreter works: " .. "python3 -c 'import socket'") }
   end
-  findings[1] = finding("ok", "a program", ("ran in %d ms (%d ms CPU, %s)"):format(
-    seen.wall_ms, seen.cpu_ms, units.format_bytes(seen.memory_bytes)))
-  local open = walls(seen.stdout)
-  findings[2] = #open == 0 and finding("ok", "walls", "no network, system and source read-only, not root")
-    or finding("fail", "walls", table.concat(open, ", "),
-      "don't grade programs of strangers on this machine; report this")
-  for number, expected in ipairs { "memory", "cpu" } do
-    local case = box:case { number = number + 1, arguments = { expected == "cpu" and "endless" or expected } }
-    local name = expected .. " limit"
-    if case and case.ending == expected then
-      findings[#findings + 1] = finding("ok", name, "enforced")
-    else
-      findings[#findings + 1] = finding("fail", name,
-        "not enforced: the program ended by " .. (case and case.ending or "a fault of the sandbox"),
-        "control groups are needed for it; see the lines above")
-    end
+  local findings = walls.judge(seen.stdout, outside(path))
+  table.insert(findings, 1, finding("ok", "a program", ("ran in %d ms (%d ms CPU, %s)"):format(
+    seen.wall_ms, seen.cpu_ms, units.format_bytes(seen.memory_bytes))))
+  for number, name in ipairs { "memory", "cpu" } do
+    findings[#findings + 1] = limit(box, number + 1, name, box:info().accounting)
   end
   return findings
 end
@@ -191,6 +178,7 @@ local function sandbox(configured, path)
   local began = host.clock.monotonic_ms()
   local box, message = host.sandbox.start {
     limits = limits, interpreter = path, accounting = configured.accounting, cgroup_parent = configured.cgroup_parent,
+    processors = configured.processors,
   }
   if not box then
     return { finding("fail", "sandbox", message, "the message names the wall; see also the lines above") }
@@ -200,9 +188,9 @@ local function sandbox(configured, path)
   local findings = { finding("ok", "sandbox", ("built in %d ms, accounting by %s"):format(taken, info.accounting)) }
   local submitted
   submitted, message = box:submit {
-    files = { { name = "doctor.py", data = probe } }, program = "doctor.py", limits = limits,
+    files = { { name = "doctor.py", data = walls.probe } }, program = "doctor.py", limits = limits,
   }
-  local tried = submitted and try_cases(box) or { finding("fail", "a program", message, "see the message") }
+  local tried = submitted and try_cases(box, path) or { finding("fail", "a program", message, "see the message") }
   table.move(tried, 1, #tried, 2, findings)
   local closed
   closed, message = box:close()
@@ -230,8 +218,10 @@ function command.run(arguments)
 
   local user_id = host.system.user_id()
   show(programs())
+  show(machine.kernel(read))
   show(machine.namespaces(read, exists, user_id))
-  show(machine.cgroup(read))
+  show(machine.apparmor(read, user_id, load_profile()))
+  show(machine.cgroup(read, exists))
   show(machine.seccomp(read))
   show(machine.user(read, exists, user_id, user_name(user_id)))
   local found, path = interpreter(configured.python)

@@ -4,7 +4,7 @@
 local machine = {}
 
 local namespaces = { "user", "pid", "mnt", "net", "ipc", "uts", "cgroup" }
-local controllers = { "memory", "pids", "cpuacct", "freezer" }
+local controllers = { "memory", "pids", "cpuacct" }
 
 local function finding(state, name, text, remedy)
   return { state = state, name = name, text = text, remedy = remedy }
@@ -12,6 +12,25 @@ end
 
 local function first_number(text)
   return text and math.tointeger(tonumber(text:match "%d+")) or nil
+end
+
+-- Is this kernel so new? Releases are "6.1.0-28-amd64".
+local function kernel_since(read, major, minor)
+  local own_major, own_minor = (read "/proc/sys/kernel/osrelease" or ""):match "^(%d+)%.(%d+)"
+  own_major, own_minor = tonumber(own_major) or 0, tonumber(own_minor) or 0
+  return own_major > major or own_major == major and own_minor >= minor
+end
+
+--- The kernel: the walls are built with calls that came with 5.12 (mount_setattr), pivot_root among older ones.
+---@param read fun(path:string):string|nil
+---@return table finding
+function machine.kernel(read)
+  local release = (read "/proc/sys/kernel/osrelease" or "of unknown release"):match "^[^\n]*"
+  if not kernel_since(read, 5, 12) then
+    return finding("fail", "kernel", "Linux " .. release .. " can't build the walls",
+      "use Linux 5.12 or newer (Debian 12, Ubuntu 22.04)")
+  end
+  return finding("ok", "kernel", "Linux " .. release .. "; pivot_root, mount_setattr and clone3 are there")
 end
 
 --- Namespaces: does the kernel have them, may they be made?
@@ -36,12 +55,26 @@ function machine.namespaces(read, exists, user_id)
     if first_number(read "/proc/sys/kernel/unprivileged_userns_clone") == 0 then
       return finding("fail", "namespaces", "only root may make user namespaces (kernel.unprivileged_userns_clone is 0)",
         "sysctl kernel.unprivileged_userns_clone=1, or start submitter as root")
-    elseif first_number(read "/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == 1 then
-      return finding("warn", "namespaces", "AppArmor restricts user namespaces of ordinary users",
-        "give submitter-sandbox an AppArmor profile that allows userns, or start submitter as root")
     end
   end
   return finding("ok", "namespaces", table.concat(namespaces, ", "))
+end
+
+--- AppArmor's restriction of user namespaces, as Ubuntu has it. Only root may see which profiles are in force; whether the
+--- sandbox has one shows where one is built.
+---@param read fun(path:string):string|nil
+---@param user_id integer
+---@param load string the command, for root, that loads the profile
+---@return table finding
+function machine.apparmor(read, user_id, load)
+  if first_number(read "/proc/sys/kernel/apparmor_restrict_unprivileged_userns") ~= 1 then
+    return finding("ok", "apparmor", "user namespaces aren't restricted by it")
+  elseif user_id == 0 then
+    return finding("ok", "apparmor", "it restricts the user namespaces of ordinary users, not those of root")
+  end
+  return finding("warn", "apparmor", "it lets ordinary users have user namespaces by profile only "
+    .. "(kernel.apparmor_restrict_unprivileged_userns is 1)",
+    ("where no sandbox can be built below, load the profile submitter-sandbox, as root: %s"):format(load))
 end
 
 --- Where the control groups are mounted, and of which kind they are.
@@ -64,10 +97,49 @@ local function cgroup_mounts(mounts)
   return nil, {}
 end
 
---- Control groups: version and controllers.
+-- The nearest group of version 2 above this process that has the controllers, as a directory, and what it has.
+local function nearest_v2(read, mount)
+  local function has_both(group)
+    local listed = " " .. (read(group .. "/cgroup.controllers") or ""):gsub("%s+", " ") .. " "
+    return { memory = listed:find(" memory ", 1, true) ~= nil, pids = listed:find(" pids ", 1, true) ~= nil }
+  end
+  local group = mount .. (("\n" .. (read "/proc/self/cgroup" or "")):match "\n0::(/[^\n]+)" or "")
+  local present = has_both(group)
+  while not (present.memory and present.pids) and #group > #mount do
+    group = group:match "^(.*)/"
+    present = has_both(group)
+  end
+  return group, present
+end
+
+-- Does a swapped-out page count? That matters only where there is swap space.
+local function swap_bounded(read, exists, version, places)
+  if version == "v1" then return exists(places.memory .. "/memory.memsw.limit_in_bytes") end
+  local group = nearest_v2(read, places.unified)
+  -- The topmost group has no such file, whatever those below it have.
+  return group == places.unified or exists(group .. "/memory.swap.max")
+end
+
+local function has_swap(read)
+  return (read "/proc/swaps" or ""):find "\n." ~= nil
+end
+
+-- What the groups do, in words, for the version and controllers that are there.
+local function enforced(read, version, present, swap)
+  local words = {}
+  if present.memory then words[#words + 1] = swap and "memory, swap" or "memory" end
+  if present.pids then words[#words + 1] = "processes" end
+  if version == "v2" or present.cpuacct then words[#words + 1] = "CPU time" end
+  local at_once = version == "v2" and kernel_since(read, 5, 14)
+  return ("%s bounds %s; kills %s"):format(version, table.concat(words, ", "),
+    at_once and "a group at once" or "by user id")
+end
+
+--- Control groups: version, and what they can bound here. Whether this user may make any shows where a sandbox is built.
 ---@param read fun(path:string):string|nil
+---@param exists fun(path:string):boolean
 ---@return table finding
-function machine.cgroup(read)
+function machine.cgroup(read, exists)
   local version, places = cgroup_mounts(read "/proc/self/mounts")
   local remedy = "mount them (systemd does), start submitter where they are delegated "
     .. "(systemd-run --user --scope -p Delegate=yes), or configure accounting = \"rlimit\", which measures less"
@@ -76,19 +148,20 @@ function machine.cgroup(read)
   end
   local present, missing = {}, {}
   if version == "v2" then
-    local listed = read(places.unified .. "/cgroup.controllers") or ""
-    for _, controller in ipairs { "memory", "pids", "cpu" } do
-      local found = (" " .. listed:gsub("%s+", " ") .. " "):find(" " .. controller .. " ", 1, true)
-      table.insert(found and present or missing, controller)
-    end
+    present = select(2, nearest_v2(read, places.unified))
   else
-    for _, controller in ipairs(controllers) do
-      table.insert(places[controller] and present or missing, controller)
-    end
+    for _, controller in ipairs(controllers) do present[controller] = places[controller] ~= nil end
   end
-  local text = ("%s with %s"):format(version, #present > 0 and table.concat(present, ", ") or "no controller")
+  for _, controller in ipairs(version == "v2" and { "memory", "pids" } or controllers) do
+    if not present[controller] then missing[#missing + 1] = controller end
+  end
+  local swap = present.memory and swap_bounded(read, exists, version, places)
+  local text = enforced(read, version, present, swap)
   if #missing > 0 then
     return finding("warn", "control groups", text .. "; missing: " .. table.concat(missing, ", "), remedy)
+  elseif not swap and has_swap(read) then
+    return finding("warn", "control groups", text .. "; swap isn't bounded: programs can have more memory than allowed",
+      "boot with swapaccount=1, or switch swap off: swapoff -a")
   end
   return finding("ok", "control groups", text)
 end

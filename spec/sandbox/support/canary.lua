@@ -9,8 +9,6 @@ local canary = {}
 local Canary = {}
 Canary.__index = Canary
 
-local everybody_file, everybody_folder = tonumber("666", 8), tonumber("777", 8)
-
 local function folders()
   local wanted = { os.getenv("TMPDIR") or "/tmp", "/tmp", "/var/tmp", "/dev/shm", os.getenv("HOME") or "/root" }
   local list, seen = {}, {}
@@ -23,20 +21,64 @@ local function folders()
   return list
 end
 
+-- Files of the system's that a program's link may point to, where they are.
+local system_files <const> = { "/etc/passwd", "/etc/shadow", "/usr/bin/env", "/usr/bin" }
+
+-- Owner, group, mode and number of names of a path, whatever it points to; nil where it isn't.
+---@async
+local function describe(path)
+  local result = assert(host.child.run {
+    program = "/usr/bin/stat", arguments = { "--format=%u:%g %a, %h names", "--", path },
+    environment = { LC_ALL = "C" },
+  })
+  return result.exit_code == 0 and result.stdout or nil
+end
+
+-- What isn't owned, or may be used, as it was.
+---@async
+local function changed_owners(self)
+  local complaints = {}
+  for path, before in pairs(self.described) do
+    local now = describe(path)
+    if now ~= before then
+      complaints[#complaints + 1] = ("%s was %s and is %s"):format(path, before, now or "gone"):gsub("\n", "")
+    end
+  end
+  table.sort(complaints)
+  return complaints
+end
+
+-- Open to all, whatever the umask of whoever started this.
+---@async
+local function open_to_all(folder)
+  local result = assert(host.child.run {
+    program = "/usr/bin/chmod", arguments = { "a+rwX", "--", folder, folder .. "/secret.txt" },
+    environment = { LC_ALL = "C" },
+  })
+  assert(result.exit_code == 0, result.stderr)
+end
+
 -- A folder of our own in each, open to all, so that nothing but the walls protects what is in it.
 ---@async
 local function plant_files(self)
   for _, path in ipairs(folders()) do
     local parent = host.file.directory(path)
     local name = "submitter-attacks-" .. host.digest.random(8)
-    if parent and parent:make(name, { mode = everybody_folder }) then
-      assert(parent:write(name .. "/secret.txt", self.secret .. "\n", { mode = everybody_file }))
+    if parent and parent:make(name) then
+      assert(parent:write(name .. "/secret.txt", self.secret .. "\n"))
       self.planted[#self.planted + 1] = { parent = parent, name = name, path = ("%s/%s/secret.txt"):format(path, name) }
+      open_to_all(("%s/%s"):format(path, name))
     elseif parent then
       parent:close()
     end
   end
   assert(#self.planted > 0, "no folder of the host can be written: nothing can be planted")
+  for _, path in ipairs(self:paths()) do
+    self.described[path] = assert(describe(path))
+    local folder = path:match("^(.*)/")
+    self.described[folder] = assert(describe(folder))
+  end
+  for _, path in ipairs(system_files) do self.described[path] = describe(path) end
 end
 
 ---@async
@@ -58,7 +100,7 @@ end
 ---@param program string its source
 ---@return Canary
 function canary.plant(secret, interpreter, program)
-  local self = setmetatable({ secret = secret, planted = {} }, Canary)
+  local self = setmetatable({ secret = secret, planted = {}, described = {} }, Canary)
   local good, message = pcall(function()
     plant_files(self)
     start_neighbour(self, interpreter, program)
@@ -96,7 +138,7 @@ end
 ---@async
 ---@return string[]
 function Canary:complaints()
-  local complaints = {}
+  local complaints = changed_owners(self)
   for _, one in ipairs(self.planted) do
     local text = one.parent:read(one.name .. "/secret.txt")
     if text ~= self.secret .. "\n" then complaints[#complaints + 1] = one.path .. " was changed" end

@@ -87,7 +87,21 @@ function machine.groups(supervisor)
 end
 
 -- Started by root each sandbox has sixteen user ids of its own, which its supervisor's number tells.
-local first_user, users_each = 0x70000000, 16
+local first_user, users_each, sandboxes_at_once = 0x70000000, 16, 1 << 22
+
+-- Started by an ordinary user it has two of the range that /etc/subuid gives him, by the same number.
+local function use_subordinate_ids()
+  local user = tostring(host.system.user_id())
+  local name = ("\n" .. slurp("/etc/passwd")):match("\n([^:\n]*):[^:\n]*:" .. user .. ":")
+  for owner, first, count in slurp("/etc/subuid"):gmatch("([^:\n]+):(%d+):(%d+)") do
+    if owner == name or owner == user then
+      first_user, users_each = math.tointeger(first), 2
+      sandboxes_at_once = math.tointeger(count) // users_each
+      return
+    end
+  end
+end
+if host.system.user_id() ~= 0 then use_subordinate_ids() end
 
 --- What is left of a sandbox that has been closed, as complaints.
 ---@async
@@ -96,7 +110,7 @@ local first_user, users_each = 0x70000000, 16
 ---@return string[]
 function machine.left_over(supervisor, groups)
   local complaints = {}
-  local least = first_user + users_each * (supervisor % (1 << 22))
+  local least = first_user + users_each * (supervisor % sandboxes_at_once)
   for _, number in ipairs(processes()) do
     local process = describe(number)
     local ours = process and (process.number == supervisor or process.parent == supervisor)

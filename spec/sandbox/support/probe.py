@@ -33,7 +33,10 @@ _numbers = {  # x86_64, aarch64
     "timer_create": (222, 107), "fcntl": (72, 25), "inotify_init1": (294, 26),
     "ioctl": (16, 29), "prctl": (157, 167), "uselib": (134, None), "sysfs": (139, None), "ustat": (136, None),
     "remap_file_pages": (216, 234), "socket": (41, 198), "clock_gettime": (228, 113), "getpid": (39, 172),
-    "mmap": (9, 222), "memfd_create": (319, 279), "fadvise64": (221, 223),
+    "mmap": (9, 222), "memfd_create": (319, 279), "fadvise64": (221, 223), "setsockopt": (54, 208), "fsync": (74, 82),
+    "fdatasync": (75, 83), "sync_file_range": (277, 84), "msync": (26, 227), "sync": (162, 81), "syncfs": (306, 267),
+    "sched_setattr": (314, 274), "execveat": (322, 281), "sched_setscheduler": (144, 119), "sched_setparam": (142, 118),
+    "sched_setaffinity": (203, 122), "setpriority": (141, 140),
 }
 _column = {"x86_64": 0, "aarch64": 1}[platform.machine()]
 
