@@ -147,7 +147,8 @@ SUITE := SUBMITTER_BUILD=$(BUILD) spec/delegated.sh spec/suites.sh $(BUILD)/logs
 where_able = '$(2): if $(RUN) spec/able.lua $(1) $(2); then $(3); fi'
 WALLED   := $(BUILD)/test/test_runner $(BUILD)/test/test_walls
 C_SUITES := $(foreach program,$(filter-out $(WALLED),$(TEST_PROGRAMS)),'$(notdir $(program)): $(program)') \
-            $(foreach program,$(WALLED),$(call where_able,cgroup,$(notdir $(program)),$(program))) \
+            $(foreach program,$(WALLED),$(call where_able,cgroup,$(notdir $(program)),$(program)) \
+                $(call where_able,rlimit,$(notdir $(program))-rlimit,$(program) --accounting rlimit)) \
             $(foreach name,$(FUZZERS:fuzz_%=%),'replay_$(name): $(BUILD)/test/replay_$(name) spec/regress/fuzz_$(name)')
 
 .PHONY: test
@@ -215,8 +216,10 @@ demo: packages-build programs
 
 .PHONY: bench
 bench: packages-build programs
-	$(call need,lua5.4)
-	@$(RUN) spec/bench/bench.lua
+	$(call need,lua5.4 bubblewrap)
+	@spec/delegated.sh $(RUN) spec/bench/bench.lua
+	@echo
+	@spec/delegated.sh $(RUN) spec/bench/walls.lua
 
 # ---- order ----------------------------------------------------------------------------------------------------------
 
@@ -267,7 +270,7 @@ help:
 	@echo "make sanitize    C tests and specs under ASan and UBSan"
 	@echo "make fuzz        parsers and both ends of the protocol, FUZZ_SECONDS=$(FUZZ_SECONDS) each; fuzz-keep keeps what it found"
 	@echo "make faults      seeds twenty faults, each must turn a test red"
-	@echo "make bench       figures against a bare interpreter, in one run"
+	@echo "make bench       figures against a bare interpreter, and the walls' beside bubblewrap's"
 	@echo "make install     PREFIX=$(PREFIX), DESTDIR"
 	@echo "make format      clang-format"
 	@echo "make clean       removes $(BUILD)/"

@@ -68,7 +68,8 @@ describe("configuration", function()
         return {
           var = "/srv/submitter", slots = math.max(2, 3), visibility = "2s", source_limit = 2 * megabyte,
           python = "/usr/bin/python3.11", cgroup_parent = "submitter",
-          processors = 1.5, policy = { from_bucket = true, limits = { files = "1G" } }, log = { format = ("JSON"):lower() },
+          processors = 1.5, policy = { from_bucket = true, limits = { files = "1G" } },
+          log = { format = ("JSON"):lower() },
         }
       ]])
       assert.are.equal("/srv/submitter", settings.var)

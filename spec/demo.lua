@@ -38,9 +38,9 @@ local without_groups = { MLE = "RTE" }
 local function choose_accounting()
   local best, reason = ability.accounting()
   if best ~= "rlimit" then return "cgroup" end
-  say(pen("yellow", "No control group can be had here, so the demo sets accounting = \"rlimit\"."), " What it costs:")
-  say("limits hold for each process alone, so memory multiplies with a program's processes, and too much of it shows as")
-  say("RTE, not MLE.")
+  say(pen("yellow", "No control group can be had here: the demo sets accounting = \"rlimit\"."), " What that costs:")
+  say("limits hold for each process alone, so memory multiplies with a program's processes, and too much of it shows")
+  say("as RTE, not MLE.")
   say(pen("dim", "The reason: " .. reason), "\n")
   return "rlimit"
 end

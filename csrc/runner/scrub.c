@@ -68,13 +68,14 @@ static bool reap(struct usage *usage, int options) {
     }
 }
 
-/* Large memories take time to be torn down; ten seconds is not one of these. */
+/* Large memories take time to be torn down, and thousands of processes that want to run keep whoever ends them waiting for his turn.
+   Twenty seconds are neither, and less than the host waits for us. */
 static bool end_all(struct usage *usage, bool (*kill_them)(void), int options, struct fault *fault) {
     sigset_t child;
     struct timespec pause = { .tv_nsec = 2000000 };
     sigemptyset(&child);
     sigaddset(&child, SIGCHLD);
-    for (int attempt = 0; attempt < 5000; attempt++) {
+    for (int attempt = 0; attempt < 10000; attempt++) {
         if (attempt % 50 == 0 && !kill_them()) {
             return fault_fatal(fault, "scrub", "the last case's processes can't be signalled: %s", strerror(errno));
         }

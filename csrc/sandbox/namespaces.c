@@ -111,8 +111,8 @@ pid_t namespaces_clone(int group, int *process_descriptor) {
     long process = syscall(SYS_clone3, &arguments, sizeof arguments);
     if (process < 0) {
         const char *remedy = "allow user namespaces: sysctl user.max_user_namespaces=65536, and "
-                             "kernel.unprivileged_userns_clone=1 or kernel.apparmor_restrict_unprivileged_userns=0 "
-                             "where there is such a setting; in a container, start it privileged";
+                             "kernel.unprivileged_userns_clone=1 where there is such a setting; on Ubuntu load the "
+                             "AppArmor profile that submitter doctor names; in a container, start it privileged";
         report_wall("namespaces", remedy, "the kernel refuses them: %s", strerror(errno));
     }
     if (process > 0) {

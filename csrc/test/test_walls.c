@@ -1,6 +1,6 @@
 /*
  * Sandbox and runner together, with hostile programs and hosts: nothing gets out, nothing is left behind.
- * `test_walls [INTERPRETER]`, like test_runner.
+ * `test_walls [--accounting cgroup|rlimit]`, like test_runner.
  */
 #include "driver.h"
 #include "tap.h"
@@ -285,7 +285,6 @@ static void test_hostile_host(void) {
 }
 
 static void test_all(void) {
-    tap_note("accounting = %s", trial_accounting);
     test_processes();
     test_walls();
     test_priorities();
@@ -299,16 +298,12 @@ static void test_all(void) {
 }
 
 int main(int count, char **words) {
-    if (!trial_find_interpreter(count, words)) {
-        tap_ok(false, "no interpreter: give one as argument");
+    if (!trial_options(count, words)) {
         return tap_done();
     }
-    tap_note("interpreter %s", trial_interpreter);
     signal(SIGPIPE, SIG_IGN);
     /* The orphans of a killed host become ours, so that their end can be seen. */
     prctl(PR_SET_CHILD_SUBREAPER, 1);
-    test_all();
-    trial_accounting = "rlimit";
     test_all();
     tap_ok(trial_count_groups("/sys/fs/cgroup", 4, 0) == 0, "no cgroup is left");
     while (waitpid(-1, NULL, WNOHANG) > 0) {

@@ -19,11 +19,7 @@ static long version_of(const char *name) {
     return sscanf(name, "python3.%ld%n", &minor, &used) == 1 && name[used] == 0 ? minor : -1;
 }
 
-bool trial_find_interpreter(int count, char **words) {
-    if (count > 1) {
-        snprintf(trial_interpreter, sizeof trial_interpreter, "%s", words[1]);
-        return true;
-    }
+static bool find_interpreter(void) {
     DIR *listing = opendir("/usr/bin");
     struct dirent *entry;
     long best = -1;
@@ -38,6 +34,23 @@ bool trial_find_interpreter(int count, char **words) {
         closedir(listing);
     }
     return best >= 0;
+}
+
+bool trial_options(int count, char **words) {
+    bool known = count == 1 || count == 3;
+    if (count == 3) {
+        known = strcmp(words[1], "--accounting") == 0 &&
+                (strcmp(words[2], "cgroup") == 0 || strcmp(words[2], "rlimit") == 0);
+        trial_accounting = words[2];
+    }
+    if (!known) {
+        return tap_ok(false, "usage: %s [--accounting cgroup|rlimit]", words[0]);
+    }
+    if (!find_interpreter()) {
+        return tap_ok(false, "there is no /usr/bin/python3: install it");
+    }
+    tap_note("interpreter %s, accounting %s", trial_interpreter, trial_accounting);
+    return true;
 }
 
 bool trial_start(struct driver *driver, const char *source) {

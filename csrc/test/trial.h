@@ -8,8 +8,9 @@
 extern char trial_interpreter[256];
 extern const char *trial_accounting;
 
-/* The interpreter: the first argument, or the newest /usr/bin/python3. */
-bool trial_find_interpreter(int count, char **words);
+/* Takes the command line's --accounting (default: cgroup) and finds the newest /usr/bin/python3. False, with a failed test, when
+   there is none or something else was given. */
+bool trial_options(int count, char **words);
 /* A sandbox with this program; remarks why it can't be. */
 bool trial_start(struct driver *driver, const char *source);
 /* Remarks how a case ended. */

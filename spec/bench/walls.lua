@@ -56,6 +56,12 @@ local function by_hand(accounting)
   start(build .. "/submitter-sandbox", { "--accounting", accounting, "--", NOTHING })
 end
 
+--- What else the machine does: walls and processes are made slower where others make some, ours and bubblewrap's alike.
+local function load_average()
+  local file <close> = assert(io.open "/proc/loadavg")
+  return file:read "a":match "^%S+"
+end
+
 -- ---- rounds ----
 
 local series = {}
@@ -108,6 +114,7 @@ local function without_groups()
   return message
 end
 
+local load_before = load_average()
 local missing = without_groups()
 local ways = missing and { "rlimit" } or { "rlimit", "cgroup" }
 
@@ -145,10 +152,12 @@ local function judge(title, value, goal)
 end
 
 local function show_all()
-  print(("%d processors, %d rounds, %d cases each; medians (quartiles)"):format(host.system.processors(), rounds, CASES))
+  print(("%d processors, load %s before, %d rounds, %d cases each; medians (quartiles)"):format(
+    host.system.processors(), load_before, rounds, CASES))
   show("bare fork and exec of true", "bare")
   show("once behind bubblewrap's walls (no filter, no limits)", "bubblewrap", "bare")
   show("once behind ours, by hand, accounting rlimit", "by hand rlimit", "bare")
+  print(("  the same %42s %16.2f × bubblewrap"):format("", figures.ratio(series["by hand rlimit"], series.bubblewrap)))
   show("once behind ours, by hand, accounting cgroup", "by hand cgroup", "bare")
   for _, way in ipairs(ways) do
     show(("a submission, once, accounting %s"):format(way), way .. " once")

@@ -23,6 +23,7 @@ as_grader() { # COMMAND: in his scope, as `make test` and `make demo` run there
 set -- \
     'runner: build/test/test_runner' \
     'walls: build/test/test_walls' \
+    'runner-rlimit: build/test/test_runner --accounting rlimit' \
     'service: spec/virtual/service.sh' \
     "user-scope: $(as_grader 'spec/virtual/scope.sh')" \
     'attacks: build/submitter run spec/sandbox/run.lua' \

@@ -144,14 +144,15 @@ end
 local function limit(box, number, name, accounting)
   local ending = name == "memory" and accounting == "rlimit" and "exit" or name
   local case = box:case {
-    number = number, arguments = { name == "cpu" and "endless" or name }, limits = name == "cpu" and short_limits or nil,
+    number = number, arguments = { name == "cpu" and "endless" or name },
+    limits = name == "cpu" and short_limits or nil,
   }
   local title = name .. " limit"
   if not case or case.ending ~= ending or case.exit_code == 0 then
     return finding("fail", title, "not enforced: the program ended by "
       .. (case and case.ending or "a fault of the sandbox"), "control groups are needed for it; see the lines above")
   elseif ending ~= name then
-    return finding("warn", title, "enforced for each process alone, so it multiplies with them; too much shows as RTE",
+    return finding("warn", title, "enforced for each process alone: it multiplies with them; too much shows as RTE",
       "accounting = \"cgroup\" in the configuration, where control groups can be had")
   end
   return finding("ok", title, "enforced")

@@ -61,7 +61,9 @@ function control_group.step_aside(read)
   if not stream then return nil, problem end
   local written = stream:write(("%d\n"):format(host.system.pid()))
   local closed, reason = stream:close()
-  if not written or not closed then return nil, ("%s/cgroup.procs: %s"):format(leaf, reason or "it can't be written") end
+  if not written or not closed then
+    return nil, ("%s/cgroup.procs: %s"):format(leaf, reason or "it can't be written")
+  end
   return leaf
 end
 
