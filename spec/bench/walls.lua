@@ -171,6 +171,10 @@ local function show_all()
   local way = ways[#ways]
   judge(("a case over a bare fork and exec, accounting %s"):format(way),
     figures.difference(series[way .. " case"], series[way .. " bare"]), CASE_GOAL_MS)
+  if tonumber(load_before) > host.system.processors() then
+    print(("the machine was busy, a load of %s on %d processors: on one that isn't, all of it is less"):format(
+      load_before, host.system.processors()))
+  end
 end
 
 prepare_bubblewrap()
