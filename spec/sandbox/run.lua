@@ -258,6 +258,17 @@ local function read_arguments()
   return accounting, names
 end
 
+-- What ends gives its memory back a little later.
+local function missing_room(before)
+  local complaints
+  for _ = 1, 15 do
+    complaints = machine.missing(before, machine.room())
+    if #complaints == 0 then break end
+    host.clock.sleep_ms(1000)
+  end
+  return complaints
+end
+
 local function main()
   local secret = os.getenv(secret_name)
   if not secret then return run_with_secrets() end
@@ -268,7 +279,7 @@ local function main()
   local programs = read_programs(folder.value, names)
   local setting = { accounting = accounting, interpreter = interpreter, slowness = slowness, secret = secret,
     abilities = ask_interpreter(interpreter, programs) }
-  local before = machine.state()
+  local before, room = machine.state(), machine.room()
   setting.canary = canary.plant(secret, interpreter, here .. "/support/neighbour.py")
   local stopped = false
   local handles <const> = on_stop(function()
@@ -284,6 +295,7 @@ local function main()
   setting.canary:remove()
   local changes = machine.changes(before, machine.state())
   report("the machine is as it was", #changes > 0 and { "changed: " .. table.concat(changes, ", ") } or {})
+  report("memory and disk are back where they were", missing_room(room))
   print(("1..%d"):format(passed + failed))
   if not good then error(message, 0) end
   os.exit(failed == 0 and 0 or 1)

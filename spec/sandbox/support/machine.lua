@@ -147,6 +147,45 @@ function machine.state()
   return state
 end
 
+-- How much of each may seem to be missing because of what else a machine does. A single program that got its memory past the
+-- walls and left it there takes as much.
+local tolerance = { ["available memory"] = 128 << 20, ["memory files"] = 32 << 20, ["disk space"] = 64 << 20 }
+
+--- How much room there is on the machine: bytes by name.
+---@async
+---@return table<string, integer>
+function machine.room()
+  local memory = slurp("/proc/meminfo")
+  local function kibibytes(name) return math.tointeger(tonumber(memory:match("\n" .. name .. ":%s*(%d+) kB"))) end
+  local listed = assert(host.child.run {
+    program = "/bin/df", arguments = { "--output=avail,target", "-B1", "/", "/tmp", "/var/tmp" }, environment = { LANG = "C" },
+  })
+  local disk, counted = 0, {}
+  for bytes, place in listed.stdout:gmatch("\n%s*(%d+) (%S+)") do
+    if not counted[place] then disk = disk + math.tointeger(tonumber(bytes)) end
+    counted[place] = true
+  end
+  return {
+    ["available memory"] = kibibytes("MemAvailable") * 1024, ["memory files"] = -kibibytes("Shmem") * 1024,
+    ["disk space"] = disk,
+  }
+end
+
+--- What is missing of it, as complaints.
+---@param before table<string, integer>
+---@param now table<string, integer>
+---@return string[]
+function machine.missing(before, now)
+  local complaints = {}
+  for name, bytes in pairs(before) do
+    if bytes - now[name] > tolerance[name] then
+      complaints[#complaints + 1] = ("%s: %d MiB are missing"):format(name, (bytes - now[name]) >> 20)
+    end
+  end
+  table.sort(complaints)
+  return complaints
+end
+
 --- The names of what has changed.
 ---@param before table<string, string>
 ---@param now table<string, string>
