@@ -31,7 +31,8 @@ run() {
         code=$?
         if [ "$code" -eq 0 ] && [ "$(find "$folder/findings" -name "$name-*" | wc -l)" -eq "$before" ]; then
             passed=$((passed + 1))
-            echo "ok - $name: $(grep '^Done' "$folder/$name.log") $(grep -o 'cov: [0-9]* ft: [0-9]*' "$folder/$name.log" | tail -n 1)"
+            reached=$(grep -o 'cov: [0-9]* ft: [0-9]*' "$folder/$name.log" | tail -n 1)
+            echo "ok - $name: $(grep '^Done' "$folder/$name.log") $reached"
             continue
         fi
         failed=$((failed + 1))
@@ -52,12 +53,14 @@ END
 keep() {
     for name in "$@"; do
         mkdir -p "spec/regress/$name" "$folder/corpus/$name"
-        # shellcheck disable=SC2086
-        "$folder/$name" -merge=1 $limits "spec/regress/$name" "$folder/corpus/$name" </dev/null >"$folder/$name-keep.log" 2>&1 || {
+        # shellcheck disable=SC2086 # options
+        if ! "$folder/$name" -set_cover_merge=1 $limits "spec/regress/$name" "$folder/corpus/$name" \
+            </dev/null >"$folder/$name-keep.log" 2>&1; then
             tail -n 40 "$folder/$name-keep.log"
             return 1
-        }
-        echo "spec/regress/$name: $(find "spec/regress/$name" -type f | wc -l) inputs, $(du -sk --apparent-size "spec/regress/$name" | cut -f 1) KiB"
+        fi
+        count=$(find "spec/regress/$name" -type f | wc -l)
+        echo "spec/regress/$name: $count inputs, $(du -sk --apparent-size "spec/regress/$name" | cut -f 1) KiB"
     done
 }
 

@@ -254,8 +254,8 @@ static unsigned read_processors(lua_State *L, const char *function) {
     }
     int is_number;
     lua_Number processors = lua_tonumberx(L, -1, &is_number);
-    if (!is_number || !(processors >= 0.01 && processors <= 1024))
-        luaL_error(L, "%s: processors is a number from 0.01 to 1024", function);
+    if (!is_number || !(processors >= 0.1 && processors <= 1024))
+        luaL_error(L, "%s: processors is a number from 0.1 to 1024", function);
     lua_pop(L, 1);
     return (unsigned)(processors * 100 + 0.5);
 }

@@ -19,6 +19,10 @@
 
 static const char prefix[] = "submitter-";
 
+/* Groups within groups that are removed. Version 2 is told to let no more than one level be made, which a runner that is an ordinary
+   user could take back. */
+enum { REMOVED_LEVELS = 32 };
+
 void cgroup_refuse(const char *format, ...) {
     char reason[512];
     va_list arguments;
@@ -46,6 +50,34 @@ void cgroup_write(int group, const char *file, const char *value) {
         cgroup_refuse("%s can't be set to %s: %s", file, value, strerror(errno));
     }
     close(descriptor);
+}
+
+void cgroup_write_number(int group, const char *file, uint64_t value) {
+    char number[32];
+    snprintf(number, sizeof number, "%" PRIu64, value);
+    cgroup_write(group, file, number);
+}
+
+void cgroup_write_share(int group, const char *file, const char *value) {
+    int descriptor = cgroup_open(group, file, O_WRONLY);
+    if (write(descriptor, value, strlen(value)) < 0) {
+        report_wall("processors", "ask for less of them, a group above may have no more, or for none",
+                    "%s can't be set to %s: %s", file, value, strerror(errno));
+    }
+    close(descriptor);
+}
+
+bool cgroup_swap_in_use(void) {
+    char line[512];
+    int lines = 0;
+    FILE *file = fopen("/proc/swaps", "re");
+    while (file && fgets(line, sizeof line, file)) {
+        lines++;
+    }
+    if (file) {
+        fclose(file);
+    }
+    return lines > 1;
 }
 
 int cgroup_make_leaf(int group, const char *name) {
@@ -267,30 +299,42 @@ static void kill_members(int group) {
     }
 }
 
-/* Removes a group and the groups right within it: ours are never deeper. True when it is gone. */
+/* Removes the groups within a group, and kills who lives in it. */
+static void empty_group(int group, int depth) {
+    int again = openat(group, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *listing = again < 0 ? NULL : fdopendir(again);
+    struct dirent *entry;
+    while (listing && (entry = readdir(listing))) {
+        if (entry->d_type != DT_DIR || entry->d_name[0] == '.') {
+            continue;
+        }
+        int leaf = openat(group, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        if (leaf >= 0) {
+            if (depth > 0) {
+                empty_group(leaf, depth - 1);
+            }
+            close(leaf);
+        }
+        unlinkat(group, entry->d_name, AT_REMOVEDIR);
+    }
+    if (listing) {
+        closedir(listing);
+    } else if (again >= 0) {
+        close(again);
+    }
+    kill_members(group);
+}
+
+/* Removes a group and all within: two levels of our own making, and what else a runner made that was taken over. True when it is
+   gone. */
 static bool remove_group(int parent, const char *name, int attempts) {
     for (int attempt = 0; attempt < attempts; attempt++) {
         int group = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
         if (group < 0) {
             return errno == ENOENT;
         }
-        DIR *listing = fdopendir(group);
-        struct dirent *entry;
-        while (listing && (entry = readdir(listing))) {
-            if (entry->d_type != DT_DIR || entry->d_name[0] == '.') {
-                continue;
-            }
-            int leaf = openat(group, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-            if (leaf >= 0) {
-                kill_members(leaf);
-                close(leaf);
-            }
-            unlinkat(group, entry->d_name, AT_REMOVEDIR);
-        }
-        kill_members(group);
-        if (listing) {
-            closedir(listing);
-        }
+        empty_group(group, REMOVED_LEVELS);
+        close(group);
         if (unlinkat(parent, name, AT_REMOVEDIR) == 0 || errno == ENOENT) {
             return true;
         }
@@ -301,19 +345,14 @@ static bool remove_group(int parent, const char *name, int attempts) {
 }
 
 /* A sandbox whose supervisor was killed outright removes nothing; the next one does. The supervisor holds a
-   lock on its group as long as it lives: that tells apart a dead one from one in another PID namespace, or a
-   number used again. */
+   lock on its group as long as it lives; its number in the name tells nothing, it may be used again, or be another
+   PID namespace's. */
 static void sweep(const struct cgroup_place *place) {
     int parent = open(place->parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *listing = parent < 0 ? NULL : fdopendir(parent);
     struct dirent *entry;
     while (listing && (entry = readdir(listing))) {
         if (strncmp(entry->d_name, prefix, sizeof prefix - 1) != 0) {
-            continue;
-        }
-        char *end;
-        long process = strtol(entry->d_name + sizeof prefix - 1, &end, 10);
-        if (*end != '-' || process <= 0 || kill((pid_t)process, 0) == 0 || errno != ESRCH) {
             continue;
         }
         int group = openat(parent, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
@@ -337,7 +376,9 @@ static const struct cgroup_kind *kind_of(const struct cgroup *cgroup) {
     return cgroup->version == 1 ? &cgroup_kind_v1 : &cgroup_kind_v2;
 }
 
-static void make_group(struct cgroup *cgroup, struct cgroup_place *place) {
+/* False when somebody who sweeps took the group for a dead one's: he may see it before it is locked. */
+static bool make_group(struct cgroup *cgroup, struct cgroup_place *place) {
+    struct stat opened, named;
     int parent = open(place->parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (parent < 0) {
         cgroup_refuse("%s can't be opened: %s", place->parent, strerror(errno));
@@ -345,11 +386,14 @@ static void make_group(struct cgroup *cgroup, struct cgroup_place *place) {
     if (mkdirat(parent, cgroup->name, 0755) < 0) {
         cgroup_refuse("no group can be made in %s: %s", place->parent, strerror(errno));
     }
-    place->group = cgroup_open(parent, cgroup->name, O_RDONLY | O_DIRECTORY);
-    if (flock(place->group, LOCK_SH | LOCK_NB) < 0) {
+    place->group = openat(parent, cgroup->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    bool ours = place->group >= 0 && flock(place->group, LOCK_SH | LOCK_NB) == 0 && fstat(place->group, &opened) == 0 &&
+                fstatat(parent, cgroup->name, &named, AT_SYMLINK_NOFOLLOW) == 0 && opened.st_ino == named.st_ino;
+    if (!ours && errno != EWOULDBLOCK && errno != ENOENT && errno != ENODEV) {
         cgroup_refuse("the new group in %s can't be locked: %s", place->parent, strerror(errno));
     }
     close(parent);
+    return ours;
 }
 
 static void lend_group(struct cgroup *cgroup, struct cgroup_place *place) {
@@ -360,8 +404,30 @@ static void lend_group(struct cgroup *cgroup, struct cgroup_place *place) {
     }
 }
 
-void cgroup_make(struct cgroup *cgroup, const struct spec *spec) {
+/* Under a name that nobody has, in all hierarchies. */
+static bool make_groups(struct cgroup *cgroup) {
     uint64_t random;
+    int used = cgroup->version == 1 ? CGROUP_HIERARCHIES : 1;
+    if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random) {
+        cgroup_refuse("no random bytes: %s", strerror(errno));
+    }
+    snprintf(cgroup->name, sizeof cgroup->name, "%s%d-%012" PRIx64, prefix, (int)getpid(), random & 0xffffffffffff);
+    for (int i = 0; i < used; i++) {
+        if (!cgroup->places[i].borrowed && !make_group(cgroup, &cgroup->places[i])) {
+            cgroup_remove(cgroup);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* What the runner keeps at once: the submission's files and a case's input, as much of each as the protocol allows, a case's output
+   while it is gathered, and its own. */
+static uint64_t runner_bytes(const struct spec *spec) {
+    return (UINT64_C(384) << 20) + 2 * spec->output_bytes;
+}
+
+void cgroup_make(struct cgroup *cgroup, const struct spec *spec) {
     cgroup->cpu = -1;
     cgroup->clone_target = -1;
     for (int i = 0; i < CGROUP_HIERARCHIES; i++) {
@@ -383,19 +449,23 @@ void cgroup_make(struct cgroup *cgroup, const struct spec *spec) {
                       processors ? " and cpu" : "", spec->cgroup_parent ? "at " : "above this process",
                       spec->cgroup_parent ? spec->cgroup_parent : "", processors ? ", cpu" : "");
     }
-    if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random) {
-        cgroup_refuse("no random bytes: %s", strerror(errno));
-    }
-    snprintf(cgroup->name, sizeof cgroup->name, "%s%d-%012" PRIx64, prefix, (int)getpid(), random & 0xffffffffffff);
     int used = cgroup->version == 1 ? CGROUP_HIERARCHIES : 1;
+    for (int i = 0; i < used; i++) {
+        if (!cgroup->places[i].borrowed) {
+            sweep(&cgroup->places[i]);
+        }
+    }
+    for (int attempt = 0; !make_groups(cgroup); attempt++) {
+        if (attempt == 16) {
+            cgroup_refuse("somebody removes new groups in %s as fast as they are made", cgroup->places[0].parent);
+        }
+    }
     for (int i = 0; i < used; i++) {
         if (cgroup->places[i].borrowed) {
             lend_group(cgroup, &cgroup->places[i]);
-        } else {
-            sweep(&cgroup->places[i]);
-            make_group(cgroup, &cgroup->places[i]);
         }
     }
+    cgroup->runner_bytes = runner_bytes(spec);
     kind_of(cgroup)->make(cgroup, spec);
 }
 
@@ -408,6 +478,12 @@ void cgroup_delegate(struct cgroup *cgroup, uid_t user, gid_t group) {
 void cgroup_hand_over(struct cgroup *cgroup, struct handover *handover) {
     if (cgroup->version) {
         kind_of(cgroup)->hand_over(cgroup, handover);
+    }
+}
+
+void cgroup_hand_over_within(const struct cgroup *cgroup, struct handover *handover) {
+    if (cgroup->version) {
+        kind_of(cgroup)->hand_over_within(cgroup, handover);
     }
 }
 

@@ -18,9 +18,12 @@
 
 enum { CGROUP_NAME_BYTES = 64, CGROUP_HIERARCHIES = 4, CGROUP_PATH_BYTES = 4096 };
 
-/* A share of processors is given anew so often. When it is used up all of the group waits, the runner too, which is to end a
+/* A share of processors, of which 0.1 is the least that the kernel takes for this period, is given anew so often. When it is used up all of the group waits, the runner too, which is to end a
    case in time: so it is far less than the usual 100 ms. */
 enum { CGROUP_PERIOD_US = 10000 };
+
+/* Processes of the runner's own: itself, its launcher, whoever signals for it. */
+enum { CGROUP_RUNNER_PROCESSES = 16 };
 
 struct cgroup_place {
     char mount[CGROUP_PATH_BYTES];  /* where the hierarchy is mounted */
@@ -35,7 +38,8 @@ struct cgroup {
     struct cgroup_place places[CGROUP_HIERARCHIES]; /* v1: memory, pids, cpuacct, cpu if needed; v2: the first alone */
     int cpu;                                        /* a file that tells the CPU time of all cases; -1 for none */
     int clone_target;                               /* the group into which the inner process is cloned; -1 for none */
-    int enter[CGROUP_HIERARCHIES];                  /* in the student's role: by which a process enters the case */
+    uint64_t runner_bytes;         /* what the runner may have of memory, the submission's files included */
+    int enter[CGROUP_HIERARCHIES]; /* in the student's role: by which a process enters the case */
 };
 
 /* Finds the hierarchies, removes what dead sandboxes left, makes our group. Refuses when there is nothing to
@@ -45,6 +49,8 @@ void cgroup_make(struct cgroup *cgroup, const struct spec *spec);
 void cgroup_delegate(struct cgroup *cgroup, uid_t user, gid_t group);
 /* Adds what the runner needs, by name. */
 void cgroup_hand_over(struct cgroup *cgroup, struct handover *handover);
+/* Adds what only the inner process can make, of what it sees of the host's before it has a root of its own. */
+void cgroup_hand_over_within(const struct cgroup *cgroup, struct handover *handover);
 /* Moves the inner process in, in two steps: around it the process makes its cgroup namespace. */
 void cgroup_enter(struct cgroup *cgroup, pid_t process);
 void cgroup_settle(struct cgroup *cgroup, pid_t process);
@@ -65,6 +71,7 @@ struct cgroup_kind {
     void (*make)(struct cgroup *cgroup, const struct spec *spec);
     void (*delegate)(struct cgroup *cgroup, uid_t user, gid_t group);
     void (*hand_over)(struct cgroup *cgroup, struct handover *handover);
+    void (*hand_over_within)(const struct cgroup *cgroup, struct handover *handover);
     void (*enter)(struct cgroup *cgroup, pid_t process);
     void (*settle)(struct cgroup *cgroup, pid_t process);
     bool (*cpu_us)(const struct cgroup *cgroup, uint64_t *cpu_us);
@@ -78,6 +85,11 @@ _Noreturn void cgroup_refuse(const char *format, ...) __attribute__((format(prin
 int cgroup_open(int group, const char *file, int flags);
 /* Writes a value to a file of a group; refuses if it can't be. */
 void cgroup_write(int group, const char *file, const char *value);
+void cgroup_write_number(int group, const char *file, uint64_t value);
+/* Gives a group so many hundredths of a processor; `value` is how its version says that. Refuses if it can't be. */
+void cgroup_write_share(int group, const char *file, const char *value);
+/* Is there swap on this machine? */
+bool cgroup_swap_in_use(void);
 /* Makes a group within a group, opened. */
 int cgroup_make_leaf(int group, const char *name);
 /* The number that stands after a word in a file of lines "word number"; with an empty word, the file's only

@@ -16,14 +16,34 @@ static int leaf(const struct cgroup *cgroup, int which, const char *name) {
     return cgroup_open(cgroup->places[which].group, name, O_RDONLY | O_DIRECTORY);
 }
 
+static bool counts_swap(int memory) {
+    return faccessat(memory, "memory.memsw.limit_in_bytes", W_OK, 0) == 0;
+}
+
+/* A case's memory that is swapped out counts as its memory, or else isn't swapped out. */
+static void limit_swap(struct cgroup *cgroup) {
+    int memory = leaf(cgroup, MEMORY, "case");
+    if (!counts_swap(memory) && cgroup_swap_in_use()) {
+        cgroup_write(memory, "memory.swappiness", "0");
+    }
+    close(memory);
+}
+
+/* The runner is trusted, but what it could do if it were taken over is bounded as well. */
+static void limit_runner(struct cgroup *cgroup) {
+    int memory = leaf(cgroup, MEMORY, "runner"), pids = leaf(cgroup, PIDS, "runner");
+    cgroup_write_number(memory, "memory.limit_in_bytes", cgroup->runner_bytes);
+    cgroup_write_number(pids, "pids.max", CGROUP_RUNNER_PROCESSES);
+    close(memory);
+    close(pids);
+}
+
 /* In the student's role nobody within sets limits, so they are set here. */
 static void limit_case(struct cgroup *cgroup, const struct spec *spec) {
-    char number[32];
     int memory = leaf(cgroup, MEMORY, "case");
-    snprintf(number, sizeof number, "%" PRIu64, spec->memory_bytes);
-    cgroup_write(memory, "memory.limit_in_bytes", number);
-    if (faccessat(memory, "memory.memsw.limit_in_bytes", W_OK, 0) == 0) {
-        cgroup_write(memory, "memory.memsw.limit_in_bytes", number);
+    cgroup_write_number(memory, "memory.limit_in_bytes", spec->memory_bytes);
+    if (counts_swap(memory)) {
+        cgroup_write_number(memory, "memory.memsw.limit_in_bytes", spec->memory_bytes);
     }
     close(memory);
     for (int i = 0; i < CGROUP_HIERARCHIES; i++) {
@@ -40,12 +60,11 @@ static void limit_processors(struct cgroup *cgroup, uint64_t percent) {
     int group = cgroup->places[PROCESSORS].group;
     snprintf(period, sizeof period, "%d", CGROUP_PERIOD_US);
     snprintf(quota, sizeof quota, "%" PRIu64, percent * CGROUP_PERIOD_US / 100);
-    cgroup_write(group, "cpu.cfs_period_us", period);
-    cgroup_write(group, "cpu.cfs_quota_us", quota);
+    cgroup_write_share(group, "cpu.cfs_period_us", period);
+    cgroup_write_share(group, "cpu.cfs_quota_us", quota);
 }
 
 static void make(struct cgroup *cgroup, const struct spec *spec) {
-    char number[32];
     if (spec->processors_percent > 0) {
         limit_processors(cgroup, spec->processors_percent);
     }
@@ -57,9 +76,10 @@ static void make(struct cgroup *cgroup, const struct spec *spec) {
     }
     /* The launcher lives in the case's group and is one of its processes. */
     int pids = leaf(cgroup, PIDS, "case");
-    snprintf(number, sizeof number, "%" PRIu64, spec->processes + 1);
-    cgroup_write(pids, "pids.max", number);
+    cgroup_write_number(pids, "pids.max", spec->processes + 1);
     close(pids);
+    limit_swap(cgroup);
+    limit_runner(cgroup);
     int cpu = leaf(cgroup, CPU, "case");
     cgroup->cpu = cgroup_open(cpu, "cpuacct.usage", O_RDONLY);
     close(cpu);
@@ -127,6 +147,11 @@ static void hand_over(struct cgroup *cgroup, struct handover *handover) {
     close(cpu);
 }
 
+/* Files alone are handed over, which lead nowhere else. */
+static void hand_over_within(const struct cgroup *cgroup, struct handover *handover) {
+    (void)cgroup, (void)handover;
+}
+
 static void enter_leaf(struct cgroup *cgroup, const char *name, pid_t process) {
     char number[32];
     snprintf(number, sizeof number, "%d", (int)process);
@@ -162,20 +187,29 @@ static bool cpu_us(const struct cgroup *cgroup, uint64_t *value) {
     return true;
 }
 
+/* A kill also comes when a group above, or the machine, has no more; then the case wasn't at its own limit. */
 static bool out_of_memory(const struct cgroup *cgroup) {
+    enum { NEARLY_BYTES = 2 << 20 };
     int memory = openat(cgroup->places[MEMORY].group, "case", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    uint64_t kills = 0;
-    bool told = memory >= 0 && cgroup_number(memory, "memory.oom_control", "oom_kill", &kills);
+    uint64_t kills = 0, peak = 0, limit = 0;
+    bool told = memory >= 0 && cgroup_number(memory, "memory.oom_control", "oom_kill", &kills) && kills > 0;
+    if (told) {
+        bool swap = counts_swap(memory);
+        told =
+            cgroup_number(memory, swap ? "memory.memsw.max_usage_in_bytes" : "memory.max_usage_in_bytes", "", &peak) &&
+            cgroup_number(memory, "memory.limit_in_bytes", "", &limit) && peak + NEARLY_BYTES >= limit;
+    }
     if (memory >= 0) {
         close(memory);
     }
-    return told && kills > 0;
+    return told;
 }
 
 const struct cgroup_kind cgroup_kind_v1 = {
     .make = make,
     .delegate = delegate,
     .hand_over = hand_over,
+    .hand_over_within = hand_over_within,
     .enter = enter,
     .settle = settle,
     .cpu_us = cpu_us,

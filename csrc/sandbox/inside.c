@@ -144,6 +144,9 @@ void inside_run(struct inside *inside) {
     die_with_supervisor();
     namespaces_name_host();
     limits_leave_session();
+    if (inside->spec->role == SPEC_RUNNER) {
+        cgroup_hand_over_within(inside->cgroup, inside->handover);
+    }
     struct mounts_opened opened = mounts_build(inside->spec);
     /* Made here because the outer process is waiting for the kernel to move this one into its cgroup. */
     inside->filter = filter_export_student();

@@ -117,7 +117,7 @@ static const struct bound bounds[] = {
     { "output_bytes", "--output", FIELD(output_bytes), 0, UINT64_C(256) << 20, spec_size },
     { "processes", "--processes", FIELD(processes), 1, 65536, plain },
     { "file_bytes", "--files", FIELD(file_bytes), 0, UINT64_C(1) << 40, spec_size },
-    { "processors_percent", "--processors", FIELD(processors_percent), 1, 102400, spec_hundredths },
+    { "processors_percent", "--processors", FIELD(processors_percent), 10, 102400, spec_hundredths },
 };
 enum { BOUNDS = sizeof bounds / sizeof *bounds };
 

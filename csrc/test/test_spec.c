@@ -73,8 +73,8 @@ static void test_refusals(void) {
     refused(HEAD "cpu_ms= 5\n", "cpu_ms: a value from");
     refused(HEAD "cpu_ms=0\n", "cpu_ms: a value from");
     refused(HEAD "processes=\n", "processes: a value from");
-    refused(HEAD "processors_percent=0\n", "processors_percent: a value from 1 to 102400");
-    refused(HEAD "processors_percent=0.5\n", "processors_percent: a value from 1 to 102400");
+    refused(HEAD "processors_percent=0\n", "processors_percent: a value from 10 to 102400");
+    refused(HEAD "processors_percent=0.5\n", "processors_percent: a value from 10 to 102400");
     refused(HEAD "processors_percent=50\naccounting=rlimit\n", "takes a cgroup");
     refused(HEAD "accounting=none\n", "accounting: \"cgroup\" or \"rlimit\"");
     refused(HEAD "cgroup_parent=submitter\n", "cgroup_parent: a plain absolute path");

@@ -67,7 +67,7 @@ configuration.description = {
       text = "How limits are enforced and usage is measured; rlimit where no cgroup can be had." },
     { name = "cgroup_parent", type = "string", default_text = "the cgroup of the worker",
       text = "The cgroup below which those of the sandboxes are made." },
-    { name = "processors", type = "number", range = { 0.01, 1024 }, default_text = "all there are",
+    { name = "processors", type = "number", range = { 0.1, 1024 }, default_text = "all there are",
       text = "How many processors' time each sandbox gets, 0.5 for half of one; takes cgroups." },
     -- No sandbox takes a larger file.
     { name = "source_limit", type = "size_bytes", default = "1M", range = { "1K", "16M" },

@@ -298,8 +298,8 @@ print('x', flush=True)]]
       for _, case in ipairs {
         { { interpreter = "python3" }, "interpreter is an absolute path" },
         { { accounting = "none" }, 'accounting is "cgroup" or "rlimit"' },
-        { { processors = 0 }, "processors is a number from 0.01 to 1024" },
-        { { processors = "half" }, "processors is a number from 0.01 to 1024" },
+        { { processors = 0 }, "processors is a number from 0.1 to 1024" },
+        { { processors = "half" }, "processors is a number from 0.1 to 1024" },
         { { processors = 1, accounting = "rlimit" }, 'a share of processors takes accounting "cgroup"' },
         { { limits = {} }, "is missing" },
         { { limits = limits { cpus = 1 } }, 'unknown option "cpus"' },
