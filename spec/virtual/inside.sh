@@ -24,6 +24,7 @@ set -- \
     'runner: build/test/test_runner' \
     'walls: build/test/test_walls' \
     'runner-rlimit: build/test/test_runner --accounting rlimit' \
+    'taken-over: build/submitter run spec/run.lua spec/core/walls_spec.lua' \
     'service: spec/virtual/service.sh' \
     "user-scope: $(as_grader 'spec/virtual/scope.sh')" \
     'attacks: build/submitter run spec/sandbox/run.lua' \

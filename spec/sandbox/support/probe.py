@@ -36,7 +36,7 @@ _numbers = {  # x86_64, aarch64
     "mmap": (9, 222), "memfd_create": (319, 279), "fadvise64": (221, 223), "setsockopt": (54, 208), "fsync": (74, 82),
     "fdatasync": (75, 83), "sync_file_range": (277, 84), "msync": (26, 227), "sync": (162, 81), "syncfs": (306, 267),
     "sched_setattr": (314, 274), "execveat": (322, 281), "sched_setscheduler": (144, 119), "sched_setparam": (142, 118),
-    "sched_setaffinity": (203, 122), "setpriority": (141, 140),
+    "sched_setaffinity": (203, 122), "setpriority": (141, 140), "getsockopt": (55, 209), "madvise": (28, 233),
 }
 _column = {"x86_64": 0, "aarch64": 1}[platform.machine()]
 
