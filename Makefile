@@ -145,7 +145,7 @@ SUITE := SUBMITTER_BUILD=$(BUILD) spec/delegated.sh spec/suites.sh $(BUILD)/logs
 
 # A command that needs root, or what only some users have (cgroup, rlimit), or else one skipped test. $(1): need, name, command
 where_able = '$(2): if $(RUN) spec/able.lua $(1) $(2); then $(3); fi'
-WALLED   := $(BUILD)/test/test_runner $(BUILD)/test/test_walls
+WALLED   := $(BUILD)/test/test_alone $(BUILD)/test/test_runner $(BUILD)/test/test_walls
 C_SUITES := $(foreach program,$(filter-out $(WALLED),$(TEST_PROGRAMS)),'$(notdir $(program)): $(program)') \
             $(foreach program,$(WALLED),$(call where_able,cgroup,$(notdir $(program)),$(program)) \
                 $(call where_able,rlimit,$(notdir $(program))-rlimit,$(program) --accounting rlimit)) \

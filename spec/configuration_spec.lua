@@ -67,7 +67,7 @@ describe("configuration", function()
         local megabyte = 1024 * 1024
         return {
           var = "/srv/submitter", slots = math.max(2, 3), visibility = "2s", source_limit = 2 * megabyte,
-          python = "/usr/bin/python3.11", cgroup_parent = "submitter",
+          python = "/usr/bin/python3.11", cgroup_parent = "/submitter",
           processors = 1.5, policy = { from_bucket = true, limits = { files = "1G" } },
           log = { format = ("JSON"):lower() },
         }
@@ -77,7 +77,7 @@ describe("configuration", function()
       assert.are.equal(2000, settings.visibility_ms)
       assert.are.equal(2 << 20, settings.source_limit_bytes)
       assert.are.equal("/usr/bin/python3.11", settings.python)
-      assert.are.equal("submitter", settings.cgroup_parent)
+      assert.are.equal("/submitter", settings.cgroup_parent)
       assert.are.equal(1.5, settings.processors)
       assert.are.equal(1 << 30, settings.policy.limits.file_bytes)
       assert.are.equal(1 << 30, settings.policy.limits.memory_bytes)
@@ -138,8 +138,8 @@ describe("configuration", function()
     end)
 
     it("shows the file nothing but plain functions and the environment", function()
-      local settings = assert(load("return { cgroup_parent = getenv 'GROUP' or 'none' }", { GROUP = "g" }))
-      assert.are.equal("g", settings.cgroup_parent)
+      local settings = assert(load("return { cgroup_parent = getenv 'GROUP' or 'none' }", { GROUP = "/g" }))
+      assert.are.equal("/g", settings.cgroup_parent)
       for _, name in ipairs { "io", "os", "require", "load", "loadfile", "dofile", "debug", "package", "_G",
         "setmetatable", "getmetatable", "rawset", "collectgarbage", "coroutine" } do
         refused("local x = " .. name .. " return {}", ('unknown name "%s"'):format(name))
@@ -182,6 +182,7 @@ describe("configuration", function()
       refused("return { python = 'python3' }", "python: expected an absolute path")
       refused("return { var = '' }", "var: expected a text, found an empty text")
       refused("return { runner = 'docker' }", 'runner: expected "sandbox", found "docker"')
+      refused("return { cgroup_parent = 'submitter' }", "cgroup_parent: expected an absolute path")
       refused("return { processors = 0 }", "processors: expected a number from 0.1 to 1024")
       refused("return { processors = 1, accounting = 'rlimit' }", "processors: a share of them takes control groups")
       assert.are.equal("rlimit", assert(load "return { accounting = 'rlimit' }").accounting)

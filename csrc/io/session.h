@@ -19,7 +19,7 @@ struct session;
 struct session_options {
     const char *programs;          /* folder of submitter-sandbox and submitter-runner */
     const char *cgroup_parent;     /* or NULL */
-    unsigned processors_percent;   /* what all of it gets of processors, in hundredths of one; 0: all there are */
+    unsigned processors_percent;   /* what a case gets of processors, in hundredths of one; 0: all there are */
     bool rlimit;                   /* accounting without cgroups */
     struct protocol_limits limits; /* the largest that a case will ask for */
     const char *const *read_only;  /* more paths to show, ended by NULL; or NULL */

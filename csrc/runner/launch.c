@@ -196,7 +196,7 @@ static bool receive(int channel, struct order *order, int places[PLACES]) {
 }
 
 static void enter_group(const struct walls *walls) {
-    const int files[] = { walls->memory_enter, walls->pids_enter, walls->cpu_enter };
+    const int files[] = { walls->memory_enter, walls->pids_enter, walls->cpu_enter, walls->processors_enter };
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         if (files[i] >= 0 && write(files[i], "0", 1) < 0) {
             _exit(1);

@@ -13,6 +13,7 @@
 
 enum {
     PAGE_BYTES = 4096,
+    PERIOD_US = 50000, /* a share of processors is given anew so often */
     /* As near as memory comes to what it was before: the kernel keeps up to 256 KiB in stock for each processor that the
      * group ran on. What a case used is told within a MiB, so no more than that may be given back during it. */
     SETTLED_BYTES = 1024 * 1024,
@@ -226,6 +227,14 @@ static bool v2_begin(struct leaf *leaf, const struct protocol_limits *limits, st
     /* Absent where the kernel has no swap accounting: then there is none to limit. */
     if (!v2_write(leaf->directory, "memory.swap.max", "0") && errno != ENOENT) {
         return fault_fatal(fault, "cgroup", "swap can't be forbidden: %s", strerror(errno));
+    }
+    if (leaf->walls->processors_percent > 0) {
+        char share[64];
+        snprintf(share, sizeof share, "%u %d", leaf->walls->processors_percent * (PERIOD_US / 100), PERIOD_US);
+        if (!v2_write(leaf->directory, "cpu.max", share)) {
+            return fault_fatal(fault, "cgroup", "the case's share of processors can't be set to %s: %s", share,
+                               strerror(errno));
+        }
     }
     leaf->cpu = openat(leaf->directory, "cpu.stat", O_RDONLY | O_CLOEXEC);
     leaf->events = openat(leaf->directory, "memory.events", O_RDONLY | O_CLOEXEC);

@@ -24,6 +24,7 @@ static const struct {
     { "pids.enter", offsetof(struct walls, pids_enter) },
     { "cpu.usage", offsetof(struct walls, cpu_usage) },
     { "cpu.enter", offsetof(struct walls, cpu_enter) },
+    { "processors.enter", offsetof(struct walls, processors_enter) },
     { "group", offsetof(struct walls, group) },
 };
 enum { PLACES = sizeof places / sizeof *places };
@@ -43,7 +44,17 @@ static bool take_accounting(struct walls *walls, const char *value) {
     return false;
 }
 
+static bool take_processors(struct walls *walls, const char *value) {
+    char *end;
+    unsigned long percent = strtoul(value, &end, 10);
+    walls->processors_percent = (unsigned)percent;
+    return *value && *end == 0 && percent <= 1000000;
+}
+
 static bool take(struct walls *walls, const char *name, const char *value) {
+    if (strcmp(name, "processors") == 0) {
+        return take_processors(walls, value);
+    }
     if (strcmp(name, "accounting") == 0) {
         return take_accounting(walls, value);
     }
@@ -80,6 +91,7 @@ bool walls_read(struct walls *walls, const char *text, struct fault *fault) {
         *place_of(walls, i) = -1;
     }
     walls->accounting = WALLS_RLIMIT;
+    walls->processors_percent = 0;
     size_t length = text ? strlen(text) : sizeof copy;
     if (length >= sizeof copy) {
         return fault_fatal(fault, "walls",

@@ -1,5 +1,5 @@
 /* What the sandbox handed over: descriptors by name, told in the environment variable SUBMITTER_WALLS as
-   "accounting=cgroup-v1 filter=3 memory.limit=4 …". */
+   "accounting=cgroup-v1 processors=0 filter=3 memory.limit=4 …". */
 #ifndef SUBMITTER_RUNNER_WALLS_H
 #define SUBMITTER_RUNNER_WALLS_H
 
@@ -10,13 +10,14 @@ enum walls_accounting { WALLS_RLIMIT, WALLS_CGROUP_V1, WALLS_CGROUP_V2 };
 /* -1 where there is none. */
 struct walls {
     enum walls_accounting accounting;
-    int filter;       /* the student's system call filter */
-    int processes;    /* a /proc that can be written */
-    int last_process; /* the setting from which the next process number follows */
+    unsigned processors_percent; /* v2: the share of processors that each case's group gets; 0: all there are */
+    int filter;                  /* the student's system call filter */
+    int processes;               /* a /proc that can be written */
+    int last_process;            /* the setting from which the next process number follows */
     int memory_limit, memory_swap_limit, memory_usage, memory_peak, memory_stat, memory_events, memory_alarm;
     int pids_limit, cpu_usage;
-    int memory_enter, pids_enter, cpu_enter; /* by which a process enters the case's group */
-    int group;                               /* v2: the delegated group */
+    int memory_enter, pids_enter, cpu_enter, processors_enter; /* by which a process enters the case's group */
+    int group;                                                 /* v2: the delegated group */
 };
 
 /* Reads them from the variable's text. Descriptors are marked to be closed by execve. */

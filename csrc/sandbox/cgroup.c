@@ -23,6 +23,9 @@ static const char prefix[] = "submitter-";
    user could take back. */
 enum { REMOVED_LEVELS = 32 };
 
+/* Of the random part of a name. */
+enum { RANDOM_DIGITS = 12 };
+
 void cgroup_refuse(const char *format, ...) {
     char reason[512];
     va_list arguments;
@@ -344,6 +347,19 @@ static bool remove_group(int parent, const char *name, int attempts) {
     return false;
 }
 
+/* Is it a name as we give them, "submitter-<process>-<12 hexadecimal digits>"? A service of systemd's may well be called
+   "submitter-…" too, and what is swept is killed. */
+static bool is_ours(const char *name) {
+    size_t length = strlen(prefix);
+    if (strncmp(name, prefix, length) != 0) {
+        return false;
+    }
+    name += length;
+    length = strspn(name, "0123456789");
+    return length > 0 && name[length] == '-' && strspn(name + length + 1, "0123456789abcdef") == RANDOM_DIGITS &&
+           name[length + 1 + RANDOM_DIGITS] == 0;
+}
+
 /* A sandbox whose supervisor was killed outright removes nothing; the next one does. The supervisor holds a
    lock on its group as long as it lives; its number in the name tells nothing, it may be used again, or be another
    PID namespace's. */
@@ -352,7 +368,7 @@ static void sweep(const struct cgroup_place *place) {
     DIR *listing = parent < 0 ? NULL : fdopendir(parent);
     struct dirent *entry;
     while (listing && (entry = readdir(listing))) {
-        if (strncmp(entry->d_name, prefix, sizeof prefix - 1) != 0) {
+        if (!is_ours(entry->d_name)) {
             continue;
         }
         int group = openat(parent, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
@@ -466,6 +482,7 @@ void cgroup_make(struct cgroup *cgroup, const struct spec *spec) {
         }
     }
     cgroup->runner_bytes = runner_bytes(spec);
+    cgroup->processors_percent = spec->processors_percent;
     kind_of(cgroup)->make(cgroup, spec);
 }
 

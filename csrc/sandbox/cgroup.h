@@ -18,9 +18,9 @@
 
 enum { CGROUP_NAME_BYTES = 64, CGROUP_HIERARCHIES = 4, CGROUP_PATH_BYTES = 4096 };
 
-/* A share of processors, of which 0.1 is the least that the kernel takes for this period, is given anew so often. When it is used up all of the group waits, the runner too, which is to end a
-   case in time: so it is far less than the usual 100 ms. */
-enum { CGROUP_PERIOD_US = 10000 };
+/* A share of processors is the case's alone, so that whoever is to end it in time never waits for his turn. It is given anew so
+   often. */
+enum { CGROUP_PERIOD_US = 50000 };
 
 /* Processes of the runner's own: itself, its launcher, whoever signals for it. */
 enum { CGROUP_RUNNER_PROCESSES = 16 };
@@ -38,6 +38,7 @@ struct cgroup {
     struct cgroup_place places[CGROUP_HIERARCHIES]; /* v1: memory, pids, cpuacct, cpu if needed; v2: the first alone */
     int cpu;                                        /* a file that tells the CPU time of all cases; -1 for none */
     int clone_target;                               /* the group into which the inner process is cloned; -1 for none */
+    uint64_t processors_percent;                    /* the case's share of processors; 0: all there are */
     uint64_t runner_bytes;         /* what the runner may have of memory, the submission's files included */
     int enter[CGROUP_HIERARCHIES]; /* in the student's role: by which a process enters the case */
 };

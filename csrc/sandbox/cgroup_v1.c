@@ -57,17 +57,15 @@ static void limit_case(struct cgroup *cgroup, const struct spec *spec) {
 
 static void limit_processors(struct cgroup *cgroup, uint64_t percent) {
     char period[32], quota[32];
-    int group = cgroup->places[PROCESSORS].group;
+    int group = leaf(cgroup, PROCESSORS, "case");
     snprintf(period, sizeof period, "%d", CGROUP_PERIOD_US);
     snprintf(quota, sizeof quota, "%" PRIu64, percent * CGROUP_PERIOD_US / 100);
     cgroup_write_share(group, "cpu.cfs_period_us", period);
     cgroup_write_share(group, "cpu.cfs_quota_us", quota);
+    close(group);
 }
 
 static void make(struct cgroup *cgroup, const struct spec *spec) {
-    if (spec->processors_percent > 0) {
-        limit_processors(cgroup, spec->processors_percent);
-    }
     for (int i = 0; i < CGROUP_HIERARCHIES; i++) {
         if (!cgroup->places[i].borrowed) {
             close(cgroup_make_leaf(cgroup->places[i].group, "runner"));
@@ -80,6 +78,9 @@ static void make(struct cgroup *cgroup, const struct spec *spec) {
     close(pids);
     limit_swap(cgroup);
     limit_runner(cgroup);
+    if (spec->processors_percent > 0) {
+        limit_processors(cgroup, spec->processors_percent);
+    }
     int cpu = leaf(cgroup, CPU, "case");
     cgroup->cpu = cgroup_open(cpu, "cpuacct.usage", O_RDONLY);
     close(cpu);
@@ -142,6 +143,11 @@ static void hand_over(struct cgroup *cgroup, struct handover *handover) {
     add(handover, "pids.enter", pids, "cgroup.procs", O_WRONLY);
     add(handover, "cpu.usage", cpu, "cpuacct.usage", O_RDONLY);
     add(handover, "cpu.enter", cpu, "cgroup.procs", O_WRONLY);
+    if (!cgroup->places[PROCESSORS].borrowed) {
+        int processors = leaf(cgroup, PROCESSORS, "case");
+        add(handover, "processors.enter", processors, "cgroup.procs", O_WRONLY);
+        close(processors);
+    }
     close(memory);
     close(pids);
     close(cpu);

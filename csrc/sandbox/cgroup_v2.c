@@ -11,7 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char controllers[] = "+memory +pids";
+static const char *controllers(const struct cgroup *cgroup) {
+    return cgroup->processors_percent > 0 ? "+memory +pids +cpu" : "+memory +pids";
+}
 
 /* Besides `runner` one for the case, and room for such as are on their way out. */
 enum { GROUPS_WITHIN = 4 };
@@ -26,30 +28,30 @@ static void limit_swap(int leaf) {
     }
 }
 
+static void limit_processors(int leaf, uint64_t percent) {
+    char share[64];
+    snprintf(share, sizeof share, "%" PRIu64 " %d", percent * CGROUP_PERIOD_US / 100, CGROUP_PERIOD_US);
+    cgroup_write_share(leaf, "cpu.max", share);
+}
+
 /* In the student's role nobody within makes leaves, so both are made here, and nothing is delegated. */
 static void make_case(struct cgroup *cgroup, const struct spec *spec) {
     int group = cgroup->places[0].group;
     cgroup->clone_target = cgroup_make_leaf(group, "runner");
-    cgroup_write(group, "cgroup.subtree_control", controllers);
+    cgroup_write(group, "cgroup.subtree_control", controllers(cgroup));
     int leaf = cgroup_make_leaf(group, "case");
     cgroup_write_number(leaf, "memory.max", spec->memory_bytes);
     limit_swap(leaf);
     cgroup_write(leaf, "memory.oom.group", "1");
     cgroup_write_number(leaf, "pids.max", spec->processes);
+    if (spec->processors_percent > 0) {
+        limit_processors(leaf, spec->processors_percent);
+    }
     cgroup->enter[0] = cgroup_open(leaf, "cgroup.procs", O_WRONLY);
     close(leaf);
 }
 
-static void limit_processors(struct cgroup *cgroup, uint64_t percent) {
-    char share[64];
-    snprintf(share, sizeof share, "%" PRIu64 " %d", percent * CGROUP_PERIOD_US / 100, CGROUP_PERIOD_US);
-    cgroup_write_share(cgroup->places[0].group, "cpu.max", share);
-}
-
 static void make(struct cgroup *cgroup, const struct spec *spec) {
-    if (spec->processors_percent > 0) {
-        limit_processors(cgroup, spec->processors_percent);
-    }
     if (spec->role == SPEC_STUDENT) {
         make_case(cgroup, spec);
         return;
@@ -104,7 +106,7 @@ static void settle(struct cgroup *cgroup, pid_t process) {
     }
     int runner = cgroup_make_leaf(cgroup->places[0].group, "runner");
     cgroup_write_number(runner, "cgroup.procs", (uint64_t)process);
-    cgroup_write(cgroup->places[0].group, "cgroup.subtree_control", controllers);
+    cgroup_write(cgroup->places[0].group, "cgroup.subtree_control", controllers(cgroup));
     cgroup_write_number(runner, "memory.max", cgroup->runner_bytes);
     cgroup_write_number(runner, "pids.max", CGROUP_RUNNER_PROCESSES);
     limit_swap(runner);

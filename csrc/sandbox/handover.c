@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -56,9 +57,10 @@ void handover_arrange(struct handover *handover, int *program) {
     }
 }
 
-const char *handover_variable(const struct handover *handover, const char *accounting) {
+const char *handover_variable(const struct handover *handover, const char *accounting, uint64_t processors_percent) {
     static char text[1024];
-    int length = snprintf(text, sizeof text, "SUBMITTER_WALLS=accounting=%s", accounting);
+    int length = snprintf(text, sizeof text, "SUBMITTER_WALLS=accounting=%s processors=%" PRIu64, accounting,
+                          processors_percent);
     for (size_t i = 0; i < handover->count; i++) {
         length += snprintf(text + length, sizeof text - (size_t)length, " %s=%d", handover->items[i].name,
                            handover->items[i].descriptor);

@@ -66,7 +66,8 @@ static _Noreturn void become_runner(struct inside *inside) {
         report_wall("descriptors", "this is a fault of submitter-sandbox", "%s", strerror(errno));
     }
     static const char *const accounting[] = { "rlimit", "cgroup-v1", "cgroup-v2" };
-    variables[0] = handover_variable(inside->handover, accounting[inside->cgroup->version]);
+    variables[0] =
+        handover_variable(inside->handover, accounting[inside->cgroup->version], inside->cgroup->processors_percent);
     limits_bound_runner();
     limits_drop_capabilities();
     limits_forbid_privileges();
@@ -84,7 +85,11 @@ static _Noreturn void become_student(struct inside *inside) {
     const char *const variables[] = { "PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/tmp", "LANG=C.UTF-8", NULL };
     memcpy(words + 1, inside->spec->arguments, inside->spec->argument_count * sizeof *words);
     cgroup_enter_case(inside->cgroup);
-    if (setsid() < 0 || chdir("/tmp") < 0 || dup2(inside->output[0], STDOUT_FILENO) < 0) {
+    /* Whatever the operator has there stays his: a folder would be a way out, a terminal one to write to. The device is the one
+       inside, which nothing can be changed about. */
+    int input = inside->input >= 0 ? inside->input : open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (input < 0 || dup2(input, STDIN_FILENO) < 0 || setsid() < 0 || chdir("/tmp") < 0 ||
+        dup2(inside->output[0], STDOUT_FILENO) < 0) {
         report_wall("student", "this is a fault of submitter-sandbox", "%s", strerror(errno));
     }
     limits_volunteer(inside->processes);

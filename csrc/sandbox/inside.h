@@ -24,6 +24,7 @@ struct inside {
     int program;   /* the runner's file, opened outside; -1 in the student's role */
     int filter;    /* the student's filter */
     int processes; /* a /proc that can be written */
+    int input;     /* in the student's role: what becomes its standard input; -1: nothing is in it */
     int output[2]; /* in the student's role: what becomes its standard output and error */
 };
 

@@ -46,6 +46,7 @@
  * code, or, in the runner's case, by the protocol.
  */
 #include "cgroup.h"
+#include "input.h"
 #include "inside.h"
 #include "namespaces.h"
 #include "report.h"
@@ -67,19 +68,24 @@ static const char help_text[] =
     "\n"
     "PROGRAM is an absolute path as it is inside, where /usr and its links stand as outside. Options:\n"
     "  --memory SIZE          memory of the whole (256M)\n"
-    "  --cpu TIME             CPU time of the whole (2s)\n"
+    "  --cpu TIME             CPU time of the whole (2s). With --accounting rlimit a process is ended\n"
+    "                         only after whole seconds of its own, one more than asked\n"
     "  --wall TIME            time by the clock (6s)\n"
     "  --processes N          processes and threads at once (16)\n"
     "  --files SIZE           what /tmp and /dev/shm hold together (16M)\n"
     "  --output SIZE          bytes of standard output, and of standard error (1M)\n"
-    "  --bind-ro PATH         show one more file or directory, read-only; may be repeated\n"
+    "  --input PATH           standard input (nothing): a file or FIFO of up to 64M, read before the\n"
+    "                         start; /dev/stdin is this program's own\n"
+    "  --bind-ro PATH         show one more file or directory, read-only; may be repeated. Sockets and\n"
+    "                         FIFOs in it can be used from inside: show directories that hold none\n"
     "  --processors N         how many processors' time it gets, 0.5 for half of one (all there are)\n"
     "  --cgroup-parent PATH   the cgroup in which to make its own\n"
     "  --accounting KIND      cgroup (default), or rlimit where there is none\n"
     "\n"
-    "Exit code: the program's, 128 and the signal's number, 124 when a limit ended it (standard error says "
-    "which),\n"
-    "2 usage, 3 a wall could not be built (standard error says which, why, and what to do).\n";
+    "Exit code: the program's, 128 and the signal's number, 124 when a limit ended it (standard error\n"
+    "says which), 2 usage, 3 a wall could not be built (standard error says which, why, and what to do),\n"
+    "4 the output can't be written (standard error says why) or a signal asked for the end. A slow reader\n"
+    "of the output is waited for until the limit of time by the clock.\n";
 
 /* What a failure takes down; in static memory because failures come from anywhere. */
 static struct cgroup cgroup;
@@ -204,6 +210,9 @@ static void let_go_of_streams(struct inside *inside) {
             close(inside->output[i]);
         }
     }
+    if (inside->input >= 0) {
+        close(inside->input);
+    }
     if (spec.role == SPEC_RUNNER) {
         int null = open("/dev/null", O_RDWR | O_CLOEXEC);
         if (null < 0 || dup2(null, STDOUT_FILENO) < 0) {
@@ -213,32 +222,42 @@ static void let_go_of_streams(struct inside *inside) {
     }
 }
 
-static int conclude(enum supervise_end end, int exit_code) {
+static int conclude(const struct supervise_outcome *outcome) {
     static const char *const reasons[] = {
         [SUPERVISE_CPU] = "CPU time",
         [SUPERVISE_WALL] = "time by the clock",
         [SUPERVISE_OUTPUT] = "output",
         [SUPERVISE_MEMORY] = "memory",
     };
-    if (end == SUPERVISE_ABANDONED) {
+    if (outcome->end == SUPERVISE_ABANDONED) {
         return REPORT_INTERNAL;
     }
-    if (end != SUPERVISE_ENDED) {
-        report_line("ended at its limit of %s", reasons[end]);
+    if (outcome->end == SUPERVISE_UNWRITABLE) {
+        report_line("the output can't be written: %s", strerror(outcome->error));
+        return REPORT_INTERNAL;
+    }
+    if (outcome->end != SUPERVISE_ENDED) {
+        report_line("ended at its limit of %s", reasons[outcome->end]);
         return REPORT_LIMIT;
     }
-    if (spec.role == SPEC_RUNNER && exit_code != 0) {
-        report_line("the runner ended with exit code %d", exit_code);
+    if (spec.role == SPEC_RUNNER && outcome->exit_code != 0) {
+        report_line("the runner ended with exit code %d", outcome->exit_code);
         return REPORT_INTERNAL;
     }
-    return exit_code;
+    return outcome->exit_code;
 }
 
 int main(int count, char **words) {
     struct namespaces_identity identity;
-    struct inside inside = { .spec = &spec, .cgroup = &cgroup, .handover = &handover, .output = { -1, -1 } };
+    struct inside inside = {
+        .spec = &spec, .cgroup = &cgroup, .handover = &handover, .input = -1, .output = { -1, -1 }
+    };
     have_standard_descriptors();
     read_wishes(count, words);
+    if (spec.input) {
+        /* First, while signals still end this process: a FIFO may take its time. */
+        inside.input = input_read(spec.input);
+    }
     supervise_prepare();
     inside.program = open_program();
     namespaces_choose(&identity);
@@ -252,8 +271,7 @@ int main(int count, char **words) {
     }
     build(&inside, &identity);
     let_go_of_streams(&inside);
-    int exit_code = 0;
-    enum supervise_end end = supervise_wait(&spec, &cgroup, inner, inner_descriptor, &exit_code);
+    struct supervise_outcome outcome = supervise_wait(&spec, &cgroup, inner, inner_descriptor);
     take_down();
-    return conclude(end, exit_code);
+    return conclude(&outcome);
 }

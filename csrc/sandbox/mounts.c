@@ -197,7 +197,8 @@ static void show_more(int root, const struct spec *spec) {
             continue;
         }
         if (stat(source, &status) < 0) {
-            report_wall(wall, "make it readable for everybody, or leave it out of the paths to show",
+            report_wall(wall,
+                        "let everybody read it, and enter the folders above it, or leave it out of the paths to show",
                         "%s can't be shown: %s", source, strerror(errno));
         }
         make_parents(root, path);

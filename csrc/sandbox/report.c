@@ -1,5 +1,6 @@
 #include "report.h"
 
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +11,9 @@ static void (*failure_hook)(void);
 void report_on_failure(void (*take_down)(void)) {
     failure_hook = take_down;
 }
+
+/* How long a reader of standard error who is behind is waited for: the line is worth less than ending in time. */
+enum { READER_MS = 100 };
 
 /* One write, so that lines of the outer and the inner process never mix. What can't be written is lost: there
    is nobody left to tell. */
@@ -31,6 +35,10 @@ static void write_line(const char *wall, const char *remedy, const char *format,
         }
     }
     line[used++] = '\n';
+    struct pollfd place = { .fd = STDERR_FILENO, .events = POLLOUT };
+    if (poll(&place, 1, READER_MS) == 0) {
+        return;
+    }
     ssize_t written = write(STDERR_FILENO, line, used);
     (void)written;
 }

@@ -102,6 +102,7 @@ struct bound {
     size_t offset;
     uint64_t least, most;
     bool (*read)(const char *text, uint64_t *value);
+    const char *expected; /* on the command line */
 };
 
 static bool plain(const char *text, uint64_t *value) {
@@ -111,13 +112,18 @@ static bool plain(const char *text, uint64_t *value) {
 
 #define FIELD(name) offsetof(struct spec, name)
 static const struct bound bounds[] = {
-    { "memory_bytes", "--memory", FIELD(memory_bytes), UINT64_C(1) << 20, UINT64_C(1) << 40, spec_size },
-    { "cpu_ms", "--cpu", FIELD(cpu_ms), 1, 86400000, spec_duration },
-    { "wall_ms", "--wall", FIELD(wall_ms), 1, 86400000, spec_duration },
-    { "output_bytes", "--output", FIELD(output_bytes), 0, UINT64_C(256) << 20, spec_size },
-    { "processes", "--processes", FIELD(processes), 1, 65536, plain },
-    { "file_bytes", "--files", FIELD(file_bytes), 0, UINT64_C(1) << 40, spec_size },
-    { "processors_percent", "--processors", FIELD(processors_percent), 10, 102400, spec_hundredths },
+    { "memory_bytes", "--memory", FIELD(memory_bytes), UINT64_C(1) << 20, UINT64_C(1) << 40, spec_size,
+      "a size such as 256M, from 1M to 1024G (K, M, G)" },
+    { "cpu_ms", "--cpu", FIELD(cpu_ms), 1, 86400000, spec_duration, "a time such as 2s or 500ms, to 1440m (ms, s, m)" },
+    { "wall_ms", "--wall", FIELD(wall_ms), 1, 86400000, spec_duration,
+      "a time such as 6s or 500ms, to 1440m (ms, s, m)" },
+    { "output_bytes", "--output", FIELD(output_bytes), 0, UINT64_C(256) << 20, spec_size,
+      "a size such as 1M, to 256M (K, M; 0 for none)" },
+    { "processes", "--processes", FIELD(processes), 1, 65536, plain, "a number from 1 to 65536" },
+    { "file_bytes", "--files", FIELD(file_bytes), 0, UINT64_C(1) << 40, spec_size,
+      "a size such as 16M, to 1024G (K, M, G; 0 for none)" },
+    { "processors_percent", "--processors", FIELD(processors_percent), 10, 102400, spec_hundredths,
+      "a number such as 1 or 0.5, from 0.1 to 1024" },
 };
 enum { BOUNDS = sizeof bounds / sizeof *bounds };
 
@@ -134,16 +140,33 @@ void spec_start(struct spec *spec) {
     };
 }
 
-static bool take_bound(struct spec *spec, const struct bound *bound, const char *name, const char *text,
-                       bool (*read)(const char *, uint64_t *), char message[SPEC_MESSAGE_BYTES]) {
+static bool set_bound(struct spec *spec, const struct bound *bound, const char *text,
+                      bool (*read)(const char *, uint64_t *)) {
     uint64_t value;
     if (!read(text, &value) || value < bound->least || value > bound->most) {
-        snprintf(message, SPEC_MESSAGE_BYTES, "%s: a value from %llu to %llu is expected, not \"%.80s\"", name,
-                 (unsigned long long)bound->least, (unsigned long long)bound->most, text);
         return false;
     }
     memcpy((char *)spec + bound->offset, &value, sizeof value);
     return true;
+}
+
+static bool take_bound_key(struct spec *spec, const struct bound *bound, const char *text,
+                           char message[SPEC_MESSAGE_BYTES]) {
+    if (set_bound(spec, bound, text, plain)) {
+        return true;
+    }
+    snprintf(message, SPEC_MESSAGE_BYTES, "%s: a value from %llu to %llu is expected, not \"%.80s\"", bound->key,
+             (unsigned long long)bound->least, (unsigned long long)bound->most, text);
+    return false;
+}
+
+static bool take_bound_option(struct spec *spec, const struct bound *bound, const char *text,
+                              char message[SPEC_MESSAGE_BYTES]) {
+    if (set_bound(spec, bound, text, bound->read)) {
+        return true;
+    }
+    snprintf(message, SPEC_MESSAGE_BYTES, "%s: %s is expected, not \"%.80s\"", bound->option, bound->expected, text);
+    return false;
 }
 
 /* Absolute, without empty, "." and ".." segments: what it says is where it is. */
@@ -171,9 +194,12 @@ static bool below(const char *path, const char *directory) {
 
 static bool take_read_only(struct spec *spec, const char *path, char message[SPEC_MESSAGE_BYTES]) {
     /* Places that the sandbox fills itself: something of the host's there would be a hole in a wall. */
-    static const char *const ours[] = { "/proc", "/sys", "/dev", "/tmp", "/etc", "/run/submitter", "/usr/src" };
+    static const char *const ours[] = {
+        "/proc", "/sys", "/dev", "/tmp", "/etc", "/root", "/run/submitter", "/usr/src"
+    };
     if (!clean_path(path)) {
-        return refuse(message, "bind_ro: a plain absolute path is expected, not", path);
+        return refuse(message,
+                      "bind_ro: an absolute path without \".\", \"..\" and a slash at its end is expected, not", path);
     }
     for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) {
         bool hides = below(ours[i], path) && strcmp(path, "/usr") != 0;
@@ -183,7 +209,7 @@ static bool take_read_only(struct spec *spec, const char *path, char message[SPE
         }
     }
     if (below(path, "/tmp")) {
-        return refuse(message, "bind_ro: /tmp is the student's own inside; move it elsewhere:", path);
+        return refuse(message, "bind_ro: /tmp is the student's own inside; move elsewhere", path);
     }
     if (spec->read_only_count == SPEC_READ_ONLY) {
         return refuse(message, "bind_ro: too many paths; the first too many is", path);
@@ -270,7 +296,7 @@ static bool take_key(struct spec *spec, const char *key, const char *value, bool
         return clean_path(value) ? true : refuse(message, "program: a plain absolute path is expected, not", value);
     case ONCE_ACCOUNTING: return take_accounting(spec, value, message);
     case ONCE_CGROUP_PARENT: return take_cgroup_parent(spec, value, message);
-    default: return take_bound(spec, &bounds[which], key, value, plain, message);
+    default: return take_bound_key(spec, &bounds[which], value, message);
     }
 }
 
@@ -330,11 +356,15 @@ static bool take_option(struct spec *spec, const char *option, const char *value
                         char message[SPEC_MESSAGE_BYTES]) {
     for (int i = 0; i < BOUNDS; i++) {
         if (strcmp(option, bounds[i].option) == 0) {
-            return take_bound(spec, &bounds[i], option, value, bounds[i].read, message);
+            return take_bound_option(spec, &bounds[i], value, message);
         }
     }
     if (strcmp(option, "--bind-ro") == 0) {
         return take_read_only(spec, value, message);
+    }
+    if (strcmp(option, "--input") == 0) {
+        spec->input = value;
+        return value[0] ? true : refuse(message, "--input: a path is expected, not", "\"\"");
     }
     if (strcmp(option, "--cgroup-parent") == 0) {
         return take_cgroup_parent(spec, value, message);
@@ -359,7 +389,7 @@ bool spec_options(struct spec *spec, int count, char **words, int *descriptor, b
     *descriptor = -1;
     *help = false;
     for (; i < count && strcmp(words[i], "--") != 0; i += 2) {
-        if (strcmp(words[i], "--help") == 0) {
+        if (strcmp(words[i], "--help") == 0 || strcmp(words[i], "-h") == 0) {
             *help = true;
             return true;
         }

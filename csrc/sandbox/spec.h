@@ -2,10 +2,12 @@
  * What is to be built, from the command line or from a specification on a descriptor.
  *
  * A specification is text of at most SPEC_BYTES: lines "key=value", the first of them "version=1". Once each:
- * program (absolute path; required), accounting (cgroup, rlimit), cgroup_parent, memory_bytes, cpu_ms,
- * wall_ms, output_bytes, processes, file_bytes, processors_percent (decimal). As often as needed: argument, bind_ro (absolute
- * path). A key that is unknown, comes twice or has a value out of bounds is refused: a misspelt wall must not
- * silently be a missing one.
+ * program (absolute path; required), accounting (cgroup, rlimit), cgroup_parent, memory_bytes, cpu_ms, wall_ms,
+ * output_bytes, processes, file_bytes, processors_percent (decimal). As often as needed: argument, bind_ro
+ * (absolute path). Files within what bind_ro shows can't be changed, but a socket or FIFO there can be used from
+ * inside, read-only or not: it leads to whoever is at its other end. Show folders that hold none. A key that is
+ * unknown, comes twice or has a value out of bounds is refused: a misspelt wall must not silently be a missing
+ * one.
  */
 #ifndef SUBMITTER_SANDBOX_SPEC_H
 #define SUBMITTER_SANDBOX_SPEC_H
@@ -34,12 +36,13 @@ struct spec {
     enum spec_role role;
     enum spec_accounting accounting;
     uint64_t memory_bytes, cpu_ms, wall_ms, output_bytes, processes, file_bytes;
-    uint64_t processors_percent; /* how much of processors all of it gets together; 0: what there is */
+    uint64_t processors_percent; /* how much of processors a case gets, all its processes together; 0: what there is */
     const char *program;
     const char *arguments[SPEC_ARGUMENTS + 1]; /* without argv[0] */
     size_t argument_count;
     const char *read_only[SPEC_READ_ONLY];
     size_t read_only_count;
+    const char *input;         /* on the command line only: the file that becomes standard input; NULL: it is empty */
     const char *cgroup_parent; /* NULL: below the cgroup of this process */
 };
 

@@ -9,24 +9,31 @@
 
 /* Why the inside is over. */
 enum supervise_end {
-    SUPERVISE_ENDED,     /* by itself; the exit code is told */
+    SUPERVISE_ENDED,     /* by itself, and its output is delivered */
     SUPERVISE_ABANDONED, /* whoever started it is gone, or a signal asked for the end */
     SUPERVISE_CPU,       /* the rest in the student's role only */
     SUPERVISE_WALL,
     SUPERVISE_OUTPUT,
     SUPERVISE_MEMORY,
+    SUPERVISE_UNWRITABLE, /* what it printed can't be passed on */
+};
+
+struct supervise_outcome {
+    enum supervise_end end;
+    int exit_code; /* with SUPERVISE_ENDED: of process 1 */
+    int error;     /* with SUPERVISE_UNWRITABLE: the number of the reason */
 };
 
 /* Signals as the supervisor needs them: those that ask for the end are read from a descriptor, and the death
-   of whoever started it is one of them. To be called first thing. */
+   of whoever started it is one of them; those by which a terminal stops its programs are put off for good. To be
+   called first thing. */
 void supervise_prepare(void);
 /* In the student's role: pipes through which its output passes, so that it is counted. The inside's ends are
    given. */
 void supervise_pipes(int ends[2]);
-/* Waits until process 1 has ended, or ends it when there is a reason to. `*exit_code` is untouched unless it
-   ended by itself. */
-enum supervise_end supervise_wait(const struct spec *spec, const struct cgroup *cgroup, pid_t process, int descriptor,
-                                  int *exit_code);
+/* Waits until process 1 has ended, or there is a reason to end it, which is left to supervise_kill. */
+struct supervise_outcome supervise_wait(const struct spec *spec, const struct cgroup *cgroup, pid_t process,
+                                        int descriptor);
 /* Kills process 1, and waits until it and with it all in its PID namespace are gone. */
 void supervise_kill(pid_t process, int descriptor);
 

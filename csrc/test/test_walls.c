@@ -81,6 +81,30 @@ static void test_group_above(void) {
     tap_ok(trial_group_remove(&group), "group above: it can be removed");
 }
 
+/* Groups that dead sandboxes left are removed, whoever has their number now; others, whatever they are called, are not. */
+static void test_sweep(void) {
+    struct trial_group group;
+    struct driver driver;
+    char dead[1024], others[2][1024];
+    if (getenv("SUBMITTER_CGROUP_PARENT") || !trial_group_make(&group, "256M")) {
+        tap_skip("sweep: no group can be made here");
+        return;
+    }
+    snprintf(dead, sizeof dead, "%s/submitter-%d-0123456789ab", group.path[0], (int)getpid());
+    snprintf(others[0], sizeof others[0], "%s/submitter-test.service", group.path[0]);
+    snprintf(others[1], sizeof others[1], "%s/submitter-%d-0123456789xy", group.path[0], (int)getpid());
+    setenv("SUBMITTER_CGROUP_PARENT", group.name, 1);
+    if (tap_ok(mkdir(dead, 0755) == 0 && mkdir(others[0], 0755) == 0 && mkdir(others[1], 0755) == 0,
+               "sweep: groups are made") &&
+        tap_ok(trial_start(&driver, "pass\n") && driver_end(&driver) == 0, "sweep: a sandbox is built")) {
+        tap_ok(access(dead, F_OK) < 0, "sweep: what a dead one left is gone");
+        tap_ok(access(others[0], F_OK) == 0 && access(others[1], F_OK) == 0, "sweep: others are not touched");
+    }
+    unsetenv("SUBMITTER_CGROUP_PARENT");
+    rmdir(dead), rmdir(others[0]), rmdir(others[1]);
+    tap_ok(trial_group_remove(&group), "sweep: nothing else is left");
+}
+
 /* Whoever starts sandboxes may be allowed what no student is. */
 static void test_priorities(void) {
     struct rlimit before[2], generous = { .rlim_cur = 40, .rlim_max = 40 };
@@ -290,6 +314,7 @@ static void test_all(void) {
     test_priorities();
     if (strcmp(trial_accounting, "cgroup") == 0) {
         test_group_above();
+        test_sweep();
     }
     test_residue();
     test_hostile_host();

@@ -6,9 +6,11 @@ local sandbox = {}
 --- of it will ask for. Codes: "environment" (this machine can't: the message says which wall and what to do), "protocol".
 ---@async
 ---@param options {limits:SandboxLimits, interpreter:string, read_only:string[]|nil, cgroup_parent:string|nil, accounting:"cgroup"|"rlimit"|nil, processors:number|nil, programs:string|nil}
---- interpreter: absolute path of the Python to use. read_only: more paths to show read-only inside. cgroup_parent: where to
---- make its cgroups (default: below the cgroup of this process). accounting: default "cgroup". processors: how many processors'
---- time all of it gets, 0.1 to 1024, with cgroups only (default: all there are). programs: the folder that holds
+--- interpreter: absolute path of the Python to use. read_only: more paths to show read-only inside; sockets and FIFOs
+--- in them can be used from inside all the same, so name folders that hold none. cgroup_parent: where to make its
+--- cgroups, a path from the hierarchy's root or a directory (default: below the cgroup of this process). accounting: default
+--- "cgroup". processors: how many processors' time a case gets, all its processes together, 0.1 to 1024, with cgroups only
+--- (default: all there are). programs: the folder that holds
 --- submitter-sandbox and submitter-runner (default: where this program stands).
 ---@return Sandbox|nil, string|nil, string|nil
 function sandbox.start(options) end

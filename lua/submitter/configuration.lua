@@ -65,10 +65,12 @@ configuration.description = {
       text = "Where submissions run." },
     { name = "accounting", type = "enum", values = { "cgroup", "rlimit" }, default = "cgroup",
       text = "How limits are enforced and usage is measured; rlimit where no cgroup can be had." },
-    { name = "cgroup_parent", type = "string", default_text = "the cgroup of the worker",
-      text = "The cgroup below which those of the sandboxes are made." },
+    { name = "cgroup_parent", type = "string", match = "^/", expected = "an absolute path",
+      default_text = "the cgroup of the worker",
+      text = "The cgroup below which those of the sandboxes are made: its path from the hierarchy's root, as in "
+        .. "/proc/PID/cgroup, or its directory." },
     { name = "processors", type = "number", range = { 0.1, 1024 }, default_text = "all there are",
-      text = "How many processors' time each sandbox gets, 0.5 for half of one; takes cgroups." },
+      text = "How many processors' time each program gets, 0.5 for half of one; takes cgroups." },
     -- No sandbox takes a larger file.
     { name = "source_limit", type = "size_bytes", default = "1M", range = { "1K", "16M" },
       text = "The largest program that is accepted." },
@@ -254,7 +256,7 @@ function configuration.load(options)
   apply(configuration.description.fields, raw, path and folder_of(path), getenv)
   local result, message = schema.check(configuration.description, raw)
   if result and result.processors and result.accounting == "rlimit" then
-    result, message = nil, "processors: a share of them takes control groups; leave it out, or accounting = \"rlimit\""
+    result, message = nil, "processors: a share of them takes control groups; leave out either it or accounting = \"rlimit\""
   end
   if not result then
     return nil, ("the configuration%s: %s"):format(path and " " .. path or "", message), "environment"

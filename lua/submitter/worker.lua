@@ -222,6 +222,7 @@ function Worker:work(once)
   local description = self.runner:describe()
   host.log.info("worker_started", {
     slots = self.configuration.slots, once = once, runner = description.kind, python = description.version,
+    accounting = description.accounting, processors = self.configuration.processors,
   })
   local returned, problem = xpcall(once and self.serve_once or self.serve, debug.traceback, self)
   -- When messages came at the moment of `stop`, its cancellation is delivered at the next wait: let it be this one.

@@ -160,7 +160,11 @@ describe("submitter.cli.machine", function()
     it("wants subordinate ids and the programs that map them", function()
       local files = {}
       local read, exists = described(files)
-      assert.equal("fail", machine.user(read, exists, 1000, "ada").state)
+      local lacking = machine.user(read, exists, 1000, "ada")
+      assert.equal("fail", lacking.state)
+      assert.truthy(lacking.remedy:find("--add-subuids 100000-165535 --add-subgids 100000-165535 ada", 1, true))
+      files["/etc/subuid"], files["/etc/subgid"] = "bob:100000:65536\n", "bob:165536:65536\n"
+      assert.truthy(machine.user(read, exists, 1000, "ada").remedy:find("--add-subuids 231072-296607 ", 1, true))
       files["/etc/subuid"] = "bob:100000:65536\nada:165536:65536\n"
       files["/etc/subgid"] = "1000:165536:65536\n"
       local finding = machine.user(read, exists, 1000, "ada")

@@ -68,13 +68,22 @@ describe("the walls around a runner that was taken over", function()
     local programs = host.system.executable():match "^(.*)/"
     local interpreter = assert(python.find())
     local escaped = program:gsub("\\", "\\\\"):gsub("\n", "\\n"):gsub("'", "\\'")
-    local result = assert(host.child.run {
+    -- Its standard input stays open: the end of that would be the host's.
+    local child <close> = assert(host.child.start {
       program = programs .. "/submitter-sandbox", arguments = { "--spec-fd", "3" }, environment = {},
-      descriptors = {
-        [3] = ("version=1\nprogram=%s\noutput_bytes=0\nargument=-c\nargument=exec('%s')\n"):format(interpreter, escaped),
+      stdin = "pipe", stdout = "pipe", stderr = "pipe", descriptors = {
+        [3] = ("version=1\nprogram=%s\noutput_bytes=0\nargument=-c\nargument=exec('%s')\n")
+          :format(interpreter, escaped),
       },
     })
-    assert.are.equal("", result.stderr)
-    assert.are.equal("children few\nmemory bounded\n", result.stdout)
+    local printed = { stdout = "", stderr = "" }
+    for name in pairs(printed) do
+      repeat
+        local piece = assert(child:read(name))
+        printed[name] = printed[name] .. piece
+      until piece == ""
+    end
+    assert.are.same({ stderr = "", stdout = "children few\nmemory bounded\n" }, printed)
+    assert.are.equal(0, child:wait().exit_code)
   end)
 end)

@@ -269,14 +269,21 @@ local function missing_room(before)
   return complaints
 end
 
+-- What whoever called this got wrong is said in a line.
+local function usage(good, ...)
+  if good then return ... end
+  io.stderr:write("run.lua: ", tostring((...)), "\n")
+  os.exit(2)
+end
+
 local function main()
   local secret = os.getenv(secret_name)
   if not secret then return run_with_secrets() end
-  local accounting, names = read_arguments()
+  local accounting, names = usage(pcall(read_arguments))
   local interpreter = assert(python.find())
   local folder <close> = setmetatable({ value = assert(host.file.directory(here)) },
     { __close = function(self) self.value:close() end })
-  local programs = read_programs(folder.value, names)
+  local programs = usage(pcall(read_programs, folder.value, names))
   local setting = { accounting = accounting, interpreter = interpreter, slowness = slowness, secret = secret,
     abilities = ask_interpreter(interpreter, programs) }
   local before, room = machine.state(), machine.room()

@@ -23,6 +23,7 @@ as_grader() { # COMMAND: in his scope, as `make test` and `make demo` run there
 set -- \
     'runner: build/test/test_runner' \
     'walls: build/test/test_walls' \
+    'alone: build/test/test_alone' \
     'runner-rlimit: build/test/test_runner --accounting rlimit' \
     'taken-over: build/submitter run spec/run.lua spec/core/walls_spec.lua' \
     'service: spec/virtual/service.sh' \

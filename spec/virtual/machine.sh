@@ -100,7 +100,7 @@ put_in() {
     mkdir -p "$place/build/test" || return 1
     cp -R "$source/lua" "$source/spec" "$place/" || return 1
     cp "$build/submitter" "$build/submitter-sandbox" "$build/submitter-runner" "$place/build/" || return 1
-    cp "$build/test/test_runner" "$build/test/test_walls" "$place/build/test/" || return 1
+    cp "$build/test/test_runner" "$build/test/test_walls" "$build/test/test_alone" "$place/build/test/" || return 1
     printf 'SUITES=%s\nSUBMITTER_TEST_SLOWNESS=%s\n' "$suites" "$slowness" >"$place/environment"
     cp "$here/submitter-test.service" "$work/root/etc/systemd/system/" || return 1
     mkdir -p "$work/root/etc/systemd/system/multi-user.target.wants"

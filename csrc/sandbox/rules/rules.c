@@ -412,7 +412,7 @@ static scmp_filter_ctx runner(void) {
     scmp_filter_ctx filter = start(SCMP_ACT_ALLOW);
     add_list(filter, SCMP_ACT_ERRNO(EPERM), refused, COUNT(refused));
     /* Local sockets are its launcher's channel; others could reach what a network namespace doesn't hold, virtual machines' own. */
-    struct scmp_arg_cmp other = SCMP_CMP(0, SCMP_CMP_NE, AF_UNIX);
+    struct scmp_arg_cmp other = SCMP_CMP(0, SCMP_CMP_NE, AF_UNIX, 0);
     check(seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1, &other), "socket");
     return filter;
 }

@@ -182,7 +182,7 @@ local function sandbox(configured, path)
     processors = configured.processors,
   }
   if not box then
-    return { finding("fail", "sandbox", message, "the message names the wall; see also the lines above") }
+    return { finding("fail", "sandbox", message, "the message names the wall and what to do about it") }
   end
   local taken = host.clock.monotonic_ms() - began
   local info = box:info()

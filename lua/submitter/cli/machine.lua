@@ -192,8 +192,16 @@ function machine.user(read, exists, user_id, user_name)
     end
     return false
   end
-  local remedy = ("as root: apt-get install uidmap && usermod --add-subuids 100000-165535 "
-    .. "--add-subgids 100000-165535 %s"):format(user_name or user_id)
+  -- Above what others have: with ids in common their sandboxes would have users in common.
+  local first = 100000
+  for _, path in ipairs { "/etc/subuid", "/etc/subgid" } do
+    for start, count in (read(path) or ""):gmatch "[^:\n]*:(%d+):(%d+)" do
+      first = math.max(first, math.tointeger(start) + math.tointeger(count))
+    end
+  end
+  local range = ("%d-%d"):format(first, first + 65535)
+  local remedy = ("as root: apt-get install uidmap && usermod --add-subuids %s --add-subgids %s %s"):format(range, range,
+    user_name or user_id)
   if not has_range "/etc/subuid" or not has_range "/etc/subgid" then
     return finding("fail", "user ids",
       "no subordinate user and group ids for this user in /etc/subuid and /etc/subgid", remedy)
