@@ -8,6 +8,8 @@ end
 
 local attacks = "build/submitter run spec/sandbox/run.lua"
 local runner = "make build/test/test_runner && build/test/test_runner"
+local walls = "make build/test/test_walls && build/test/test_walls"
+local alone = "make build/test/test_alone && build/test/test_alone"
 
 return {
   -- ---- the host ----
@@ -30,6 +32,21 @@ return {
   -- ---- walls and runner ----
   { name = "the last case's files stay", file = "csrc/runner/scrub.c", suites = { runner, attacks },
     from = "if (scratch->file_bytes == file_bytes && untouched(scratch)) {", to = "if (untouched(scratch) || scratch->file_bytes > 0) {" },
+  { name = "walls: sockets in flight are left", file = "csrc/runner/case.c", suites = { attacks .. " residue_in_flight" },
+    from = "scrub_sockets(room->sockets, fault)", to = "scrub_sockets(UINT32_MAX, fault)" },
+  { name = "walls: output is read without a look at the clock", file = "csrc/runner/case.c",
+    suites = { attacks .. " output_in_crumbs" }, from = "READS_AT_ONCE = 16", to = "READS_AT_ONCE = 1 << 30" },
+  { name = "walls: any group with our prefix is swept", file = "csrc/sandbox/cgroup.c", suites = { walls },
+    from = "    return length > 0 && name[length] == '-' &&", to = "    return length == 0 || name[length] == '-' ||" },
+  { name = "walls: access lists can be set", file = "csrc/sandbox/rules/rules.c", suites = { attacks .. " memory_access_lists" },
+    from = "SCMP_ACT_ERRNO(EOPNOTSUPP), unsupported", to = "SCMP_ACT_ALLOW, unsupported" },
+  { name = "walls: the writable places are executable", file = "csrc/runner/scrub.c",
+    suites = { attacks .. " unknown_formats" }, from = "MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME",
+    to = "MS_NOSUID | MS_NODEV | MS_NOATIME" },
+  { name = "walls: the runner's own group has no bounds", file = "csrc/sandbox/cgroup.h",
+    suites = specs "core/walls_spec.lua", from = "CGROUP_RUNNER_PROCESSES = 16", to = "CGROUP_RUNNER_PROCESSES = 5000" },
+  { name = "walls: a terminal can stop the supervisor", file = "csrc/sandbox/supervise.c", suites = { alone },
+    from = "SIGTSTP", to = "SIGURG" },
   { name = "the frame's length isn't bounded", file = "csrc/protocol/protocol.c",
     suites = { "make build/test/test_protocol && build/test/test_protocol" },
     from = "    if (length > (size_t)most) {", to = "    if (most < 0) {" },

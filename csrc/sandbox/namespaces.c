@@ -68,8 +68,9 @@ static uint32_t subordinate(const char *path, const char *user, uid_t uid) {
 }
 
 static void choose_as_user(struct namespaces_identity *identity) {
-    static const char remedy[] = "as root: apt-get install uidmap, and a line \"USER:FIRST:65536\" in /etc/subuid and "
-                                 "/etc/subgid with ids that nobody else has (submitter doctor says which); or start it as root";
+    static const char remedy[] =
+        "as root: apt-get install uidmap, and a line \"USER:FIRST:65536\" in /etc/subuid and "
+        "/etc/subgid with ids that nobody else has (submitter doctor says which); or start it as root";
     struct passwd *entry = getpwuid(geteuid());
     const char *user = entry ? entry->pw_name : NULL;
     identity->by_helper = 1;

@@ -141,6 +141,8 @@ static void finish_writes(int status) {
 }
 
 void child_close(struct child *child, int signal) {
+    if (!child)
+        return;
     demand(!child->closed && signal == SIGTERM);
     child->closed = true;
 }

@@ -256,7 +256,8 @@ function configuration.load(options)
   apply(configuration.description.fields, raw, path and folder_of(path), getenv)
   local result, message = schema.check(configuration.description, raw)
   if result and result.processors and result.accounting == "rlimit" then
-    result, message = nil, "processors: a share of them takes control groups; leave out either it or accounting = \"rlimit\""
+    result = nil
+    message = "processors: a share of them takes control groups; leave out either it or accounting = \"rlimit\""
   end
   if not result then
     return nil, ("the configuration%s: %s"):format(path and " " .. path or "", message), "environment"

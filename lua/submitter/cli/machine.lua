@@ -200,8 +200,8 @@ function machine.user(read, exists, user_id, user_name)
     end
   end
   local range = ("%d-%d"):format(first, first + 65535)
-  local remedy = ("as root: apt-get install uidmap && usermod --add-subuids %s --add-subgids %s %s"):format(range, range,
-    user_name or user_id)
+  local remedy = ("as root: apt-get install uidmap && usermod --add-subuids %s --add-subgids %s %s")
+    :format(range, range, user_name or user_id)
   if not has_range "/etc/subuid" or not has_range "/etc/subgid" then
     return finding("fail", "user ids",
       "no subordinate user and group ids for this user in /etc/subuid and /etc/subgid", remedy)

@@ -156,9 +156,12 @@ local tolerance = { ["available memory"] = 128 << 20, ["memory files"] = 32 << 2
 ---@return table<string, integer>
 function machine.room()
   local memory = slurp("/proc/meminfo")
-  local function kibibytes(name) return math.tointeger(tonumber(memory:match("\n" .. name .. ":%s*(%d+) kB"))) end
+  local function kibibytes(name)
+    return math.tointeger(tonumber(memory:match("\n" .. name .. ":%s*(%d+) kB")))
+  end
   local listed = assert(host.child.run {
-    program = "/bin/df", arguments = { "--output=avail,target", "-B1", "/", "/tmp", "/var/tmp" }, environment = { LANG = "C" },
+    program = "/bin/df", arguments = { "--output=avail,target", "-B1", "/", "/tmp", "/var/tmp" },
+    environment = { LANG = "C" },
   })
   local disk, counted = 0, {}
   for bytes, place in listed.stdout:gmatch("\n%s*(%d+) (%S+)") do
