@@ -2,22 +2,11 @@
 # The installed tree works from another folder, and LuaRocks' way of building it too. Prints TAP.
 #
 #     spec/integration/installed.sh BUILD
+# shellcheck disable=SC2317 # check calls the function
 set -u
 build=$(cd "$1" && pwd)
 source=$(pwd)
-number=0 failures=0
-check() { # NAME COMMAND...: one test
-    name=$1
-    shift
-    number=$((number + 1))
-    if "$@" >"$build/installed.log" 2>&1; then
-        echo "ok $number - $name"
-    else
-        failures=$((failures + 1))
-        echo "not ok $number - $name"
-        sed 's/^/  # /' "$build/installed.log"
-    fi
-}
+. spec/check.sh
 
 stage=$build/stage
 rm -rf "$stage"

@@ -10,7 +10,7 @@ import os
 import threading
 
 kept = []
-for number in range(20000):
+for number in range(10000):
     kept.append(mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE))
     kept[-1][0] = 1
     if number % 4 == 0:
