@@ -1,6 +1,7 @@
 --- `submitter doctor`: what this machine can enforce and what is reachable, by trying it where that is possible.
 local configuration = require "submitter.configuration"
 local host = require "submitter.host"
+local kernel = require "submitter.kernel"
 local machine = require "submitter.cli.machine"
 local options = require "submitter.cli.options"
 local policy = require "submitter.policy"
@@ -21,14 +22,6 @@ local function finding(state, name, text, remedy)
   return { state = state, name = name, text = text, remedy = remedy }
 end
 
-local function read(path)
-  local stream = io.open(path, "rb")
-  if not stream then return nil end
-  local data = stream:read "a"
-  stream:close()
-  return data
-end
-
 local function exists(path)
   local stream = io.open(path, "rb")
   if stream then stream:close() end
@@ -36,7 +29,7 @@ local function exists(path)
 end
 
 local function user_name(user_id)
-  for line in (read "/etc/passwd" or ""):gmatch "[^\n]+" do
+  for line in (kernel.read "/etc/passwd" or ""):gmatch "[^\n]+" do
     local name, number = line:match "^([^:]+):[^:]*:(%d+):"
     if tonumber(number) == user_id then return name end
   end
@@ -219,12 +212,12 @@ function command.run(arguments)
 
   local user_id = host.system.user_id()
   show(programs())
-  show(machine.kernel(read))
-  show(machine.namespaces(read, exists, user_id))
-  show(machine.apparmor(read, user_id, load_profile()))
-  show(machine.cgroup(read, exists))
-  show(machine.seccomp(read))
-  show(machine.user(read, exists, user_id, user_name(user_id)))
+  show(machine.kernel(kernel.read))
+  show(machine.namespaces(kernel.read, exists, user_id))
+  show(machine.apparmor(kernel.read, user_id, load_profile()))
+  show(machine.cgroup(kernel.read, exists))
+  show(machine.seccomp(kernel.read))
+  show(machine.user(kernel.read, exists, user_id, user_name(user_id)))
   local found, path = interpreter(configured.python)
   show(found)
   local services

@@ -4,18 +4,11 @@
 --- in the part of the tree that is the service's, and not above it in somebody else's.
 --- See https://systemd.io/CGROUP_DELEGATION/ and cgroups(7), "no internal processes".
 local host = require "submitter.host"
+local kernel = require "submitter.kernel"
 
 local control_group = {}
 
 local LEAF = "worker"
-
-local function slurp(path)
-  local stream = io.open(path, "rb")
-  if not stream then return nil end
-  local text = stream:read "a"
-  stream:close()
-  return text
-end
 
 local function has_words(text, ...)
   local found = {}
@@ -46,7 +39,7 @@ end
 ---@return string|nil leaf its directory; nil when nothing was to be done or, with a message, when it can't be
 ---@return string|nil message
 function control_group.step_aside(read)
-  read = read or slurp
+  read = read or kernel.read
   local directory = own_directory(read)
   -- The root of the hierarchy has no type, and may hold processes and hand down.
   if not directory or not read(directory .. "/cgroup.type") then return nil end
