@@ -242,10 +242,13 @@ static bool has_words(const char *group, const char *file, const char *const wan
     return found == count;
 }
 
+const char *cgroup_controllers(bool processors) {
+    return processors ? "+memory +pids +cpu" : "+memory +pids";
+}
+
 /* Can groups be made in this one that have these controllers? Version 2 lets a group hand its controllers down only while no
    process lives in it. */
 static bool hand_down(const char *group, bool processors) {
-    static const char with_processors[] = "+memory +pids +cpu";
     const char *const wanted[] = { "memory", "pids", processors ? "cpu" : NULL, NULL };
     char path[CGROUP_PATH_BYTES + 64];
     if (access(group, W_OK) < 0 || !has_words(group, "cgroup.controllers", wanted)) {
@@ -256,8 +259,8 @@ static bool hand_down(const char *group, bool processors) {
     }
     snprintf(path, sizeof path, "%s/cgroup.subtree_control", group);
     int control = open(path, O_WRONLY | O_CLOEXEC);
-    size_t length = sizeof with_processors - 1 - (processors ? 0 : strlen(" +cpu"));
-    bool done = control >= 0 && write(control, with_processors, length) > 0;
+    const char *controllers = cgroup_controllers(processors);
+    bool done = control >= 0 && write(control, controllers, strlen(controllers)) > 0;
     if (control >= 0) {
         close(control);
     }

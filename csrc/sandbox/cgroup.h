@@ -89,6 +89,8 @@ void cgroup_write(int group, const char *file, const char *value);
 void cgroup_write_number(int group, const char *file, uint64_t value);
 /* Gives a group so many hundredths of a processor; `value` is how its version says that. Refuses if it can't be. */
 void cgroup_write_share(int group, const char *file, const char *value);
+/* What a v2 group is told to hand its controllers down, with that for a share of processors or without. */
+const char *cgroup_controllers(bool processors);
 /* Is there swap on this machine? */
 bool cgroup_swap_in_use(void);
 /* Makes a group within a group, opened. */

@@ -11,10 +11,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char *controllers(const struct cgroup *cgroup) {
-    return cgroup->processors_percent > 0 ? "+memory +pids +cpu" : "+memory +pids";
-}
-
 /* Besides `runner` one for the case, and room for such as are on their way out. */
 enum { GROUPS_WITHIN = 4 };
 
@@ -38,7 +34,7 @@ static void limit_processors(int leaf, uint64_t percent) {
 static void make_case(struct cgroup *cgroup, const struct spec *spec) {
     int group = cgroup->places[0].group;
     cgroup->clone_target = cgroup_make_leaf(group, "runner");
-    cgroup_write(group, "cgroup.subtree_control", controllers(cgroup));
+    cgroup_write(group, "cgroup.subtree_control", cgroup_controllers(cgroup->processors_percent > 0));
     int leaf = cgroup_make_leaf(group, "case");
     cgroup_write_number(leaf, "memory.max", spec->memory_bytes);
     limit_swap(leaf);
@@ -106,7 +102,7 @@ static void settle(struct cgroup *cgroup, pid_t process) {
     }
     int runner = cgroup_make_leaf(cgroup->places[0].group, "runner");
     cgroup_write_number(runner, "cgroup.procs", (uint64_t)process);
-    cgroup_write(cgroup->places[0].group, "cgroup.subtree_control", controllers(cgroup));
+    cgroup_write(cgroup->places[0].group, "cgroup.subtree_control", cgroup_controllers(cgroup->processors_percent > 0));
     cgroup_write_number(runner, "memory.max", cgroup->runner_bytes);
     cgroup_write_number(runner, "pids.max", CGROUP_RUNNER_PROCESSES);
     limit_swap(runner);
