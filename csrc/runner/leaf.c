@@ -18,6 +18,7 @@ enum {
      * group ran on. What a case used is told within a MiB, so no more than that may be given back during it. */
     SETTLED_BYTES = 1024 * 1024,
     SETTLE_MS = 10,
+    STALLED_MS = 10,                /* without any progress of the squeezing */
     NEARLY_BYTES = 2 * 1024 * 1024, /* how far below its limit memory may be seen when the kernel finds none left */
 };
 
@@ -110,8 +111,9 @@ static bool v1_limit_memory(struct leaf *leaf, uint64_t bytes) {
 }
 
 /* What is still there then the kernel keeps until it needs the room, names of files that were looked for and aren't there for one; a
-   case could leave much of it, to be added to the next one's limit. A limit below it makes the kernel need the room. That it
-   is refused when not all could be given up is as good: what could be has been. */
+   case could leave much of it, to be added to the next one's limit. A limit below it makes the kernel need the room. One try
+   gives up only what nobody used since the last, and that is free only after a grace period of RCU: whoever asks again, while
+   there is progress, gets all of it. */
 static void v1_squeeze(struct leaf *leaf) {
     const uint64_t bytes = (leaf->idle_bytes + SETTLED_BYTES) / PAGE_BYTES * PAGE_BYTES;
     if (write_number(leaf->walls->memory_limit, bytes)) {
@@ -123,7 +125,8 @@ static void v1_squeeze(struct leaf *leaf) {
    files' inodes for one) is given back some milliseconds after it is gone; it would be taken for ours, so it
    is waited for. */
 static bool v1_look_at_base(struct leaf *leaf) {
-    for (int waited = 0;; waited++) {
+    uint64_t least = UINT64_MAX;
+    for (int waited = 0, stalled = 0;; waited++) {
         uint64_t usage;
         if (!read_number(leaf->walls->memory_usage, &usage)) {
             return false;
@@ -132,10 +135,13 @@ static bool v1_look_at_base(struct leaf *leaf) {
         if (leaf->base_bytes < leaf->idle_bytes) {
             leaf->idle_bytes = leaf->base_bytes;
         }
-        if (leaf->base_bytes - leaf->idle_bytes <= SETTLED_BYTES || waited == 2 * SETTLE_MS) {
+        stalled = leaf->base_bytes < least ? 0 : stalled + 1;
+        least = leaf->base_bytes < least ? leaf->base_bytes : least;
+        if (leaf->base_bytes - leaf->idle_bytes <= SETTLED_BYTES ||
+            (waited >= SETTLE_MS + STALLED_MS && stalled >= STALLED_MS)) {
             return true;
         }
-        if (waited == SETTLE_MS) {
+        if (waited >= SETTLE_MS) {
             v1_squeeze(leaf);
         }
         struct timespec pause = { .tv_nsec = 1000000 };
