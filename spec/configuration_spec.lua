@@ -48,6 +48,9 @@ describe("configuration", function()
       local settings = assert(load())
       assert.are.same({
         var = "./var",
+        bucket = { kind = "directory" },
+        queue = { kind = "directory" },
+        aws = {},
         slots = host.system.processors(),
         visibility_ms = 30000,
         failure_limit = 5,
@@ -194,73 +197,52 @@ describe("configuration", function()
     end)
   end)
 
-  describe("open", function()
-    local function settings_for(changes)
-      local settings = assert(load())
-      settings.var = root:path() .. "/deep/var"
-      for name, value in pairs(changes or {}) do
-        settings[name] = value
-      end
-      return settings
-    end
+  describe("bucket and queue", function()
+    local queue_url = "https://sqs.eu-central-1.amazonaws.com/123456789012/submissions"
 
-    it("makes what is missing and opens the rooms", function()
-      local rooms = assert(configuration.open(settings_for()))
-      assert.are.equal(root:path() .. "/deep/var", rooms.directory:path())
-      assert(rooms.store:put("/a/b", "1"))
-      assert.are.equal("1", root:read("deep/var/bucket/a/b"))
-      assert(rooms.queue:send("x"))
-      assert.are.equal(1, #root:list("deep/var/queue/ready"))
-      assert.are.equal(30000, rooms.queue.visibility_ms)
-      local folder = assert(rooms.jobs:make(("0"):rep(32)))
-      assert.matches("/deep/var/jobs/[^/]+/0+%.1$", folder.path)
-      assert.are.equal(tonumber("700", 8), root:stat("deep/var/jobs").mode)
-      assert.are.equal(root:path() .. "/deep/var/policy", rooms.policy_directory:path())
-      rooms:close()
-      assert.are.same({}, root:list("deep/var/jobs"))
-      -- And once more, over what stands.
-      rooms = assert(configuration.open(settings_for()))
-      assert.are.equal("1", (rooms.store:get("a/b")))
-      assert.are.equal("x", rooms.queue:receive()[1].body)
-      rooms:close()
+    it("are directories unless something else is said", function()
+      assert.are.same({ kind = "directory" }, assert(load "return { bucket = directory {} }").bucket)
+      assert.are.same({ kind = "directory" }, assert(load "return { queue = directory() }").queue)
     end)
 
-    it("makes no jobs folder for who grades nothing, and doesn't mind one that he may not open", function()
-      local rooms = assert(configuration.open(settings_for(), { jobs = false }))
-      assert.is_nil(rooms.jobs)
-      assert.is_nil(root:stat("deep/var/jobs"))
-      rooms:close()
-      -- As good as a folder of another user's: it can't be opened.
-      assert(root:write("deep/var/jobs", ""))
-      assert(configuration.open(settings_for(), { jobs = false })):close()
-      assert.is_nil(configuration.open(settings_for()))
+    it("may be Amazon's", function()
+      local settings = assert(load([[return {
+        bucket = s3 { name = "submissions", region = "eu-central-1", endpoint = "http://127.0.0.1:9000",
+          path_style = true },
+        queue = sqs { url = "]] .. queue_url .. [[", dead_letter_url = "]] .. queue_url .. [[-dead" },
+        aws = { profile = "grader", region = "eu-west-1" },
+      }]]))
+      assert.are.same({ kind = "s3", name = "submissions", region = "eu-central-1", endpoint = "http://127.0.0.1:9000",
+        path_style = true }, settings.bucket)
+      assert.are.same({ kind = "sqs", url = queue_url, dead_letter_url = queue_url .. "-dead" }, settings.queue)
+      assert.are.same({ profile = "grader", region = "eu-west-1" }, settings.aws)
     end)
 
-    it("opens the policy directory that is named, and makes none", function()
-      assert(root:make("policies"))
-      local settings = settings_for()
-      settings.policy.directory = root:path() .. "/policies"
-      local rooms = assert(configuration.open(settings, { jobs = false }))
-      assert.are.equal(root:path() .. "/policies", rooms.policy_directory:path())
-      rooms:close()
-      settings.policy.directory = root:path() .. "/missing"
-      local none, message, code = configuration.open(settings, { jobs = false })
-      assert.is_nil(none)
-      assert.are.equal("environment", code)
-      assert.matches("missing can't be opened: .*SUBMITTER_POLICY", message)
+    it("are chosen by the environment, which wins over the file", function()
+      local settings = assert(load(nil, { SUBMITTER_BUCKET = "submissions", SUBMITTER_QUEUE_URL = queue_url,
+        SUBMITTER_DEAD_LETTER_URL = queue_url .. "-dead" }))
+      assert.are.same({ kind = "s3", name = "submissions" }, settings.bucket)
+      assert.are.same({ kind = "sqs", url = queue_url, dead_letter_url = queue_url .. "-dead" }, settings.queue)
+      settings = assert(load('return { bucket = s3 { name = "other", region = "eu-west-1" } }',
+        { SUBMITTER_BUCKET = "submissions", SUBMITTER_DEAD_LETTER_URL = queue_url }))
+      assert.are.same({ kind = "s3", name = "submissions", region = "eu-west-1" }, settings.bucket)
+      assert.are.same({ kind = "directory" }, settings.queue)
+      settings = assert(load("return { bucket = directory {} }", { SUBMITTER_BUCKET = "submissions" }))
+      assert.are.equal("s3", settings.bucket.kind)
+      assert.are.equal("directory", assert(load("return {}", { SUBMITTER_BUCKET = "" })).bucket.kind)
     end)
 
-    it("says what to do when the folder can't be made", function()
-      assert(root:write("file", "x"))
-      local none, message, code = configuration.open(settings_for { var = root:path() .. "/file/var" })
-      assert.is_nil(none)
-      assert.are.equal("environment", code)
-      assert.matches("SUBMITTER_VAR", message)
-      assert(root:make("var"))
-      assert(root:write("var/queue", "x"))
-      none, message = configuration.open(settings_for { var = root:path() .. "/var" })
-      assert.is_nil(none)
-      assert.matches("var/queue: .*SUBMITTER_VAR", message)
+    it("are checked", function()
+      refused("return { bucket = 'submissions' }", 'bucket: expected s3 { … } or directory {}, found "submissions"')
+      refused("return { bucket = s3 {} }", "bucket%.name: is missing; expected the name of a bucket")
+      refused("return { bucket = s3 { name = 'a/b' } }", "bucket%.name: expected the name of a bucket")
+      refused("return { bucket = s3 { nam = 'abc' } }", 'bucket%.nam: unknown field; did you mean "name"')
+      refused("return { bucket = s3 'abc' }", "submitter%.lua:1: expected s3 { … }, found \"abc\"")
+      refused("return { bucket = sqs { url = 'https://a/b' } }", "bucket: expected s3 { … } or directory {}")
+      refused("return { queue = sqs { url = 'queue' } }", "queue%.url: expected the URL of a queue")
+      refused("return { queue = sqs { url = 'https://a/b', endpoint = 'a' } }", "queue%.endpoint: expected a URL")
+      refused("return { bucket = s3 { name = 'abc', region = 'a b' } }", "bucket%.region: expected a region")
+      refused("return { aws = { region = 'a/b' } }", "aws%.region: expected a region")
     end)
   end)
 end)

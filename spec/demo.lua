@@ -11,6 +11,7 @@ local configuration = require "submitter.configuration"
 local host = require "submitter.host"
 local key = require "submitter.key"
 local result = require "submitter.cli.result"
+local services = require "submitter.services"
 local submit = require "submitter.cli.submit"
 local terminal = require "submitter.cli.terminal"
 
@@ -57,9 +58,7 @@ local function prepare(build, fixtures, accounting)
   local path = build .. "/demo/submitter.lua"
   -- Without the environment, where SUBMITTER_VAR would lead to the user's own submissions.
   local loaded = must(configuration.load { path = path, getenv = function() return nil end })
-  local services = must(configuration.open(loaded, { jobs = false }))
-  services.configuration = loaded
-  return services, path
+  return must(services.open(loaded, "store", "queue")), path
 end
 
 --- Ends here, with the findings and remedies, where the machine can't run the programs.
@@ -82,11 +81,11 @@ local function install(store, assignment)
 end
 
 --- What the front end does, for every program as a student of its own.
-local function hand_in(services, assignment, accounting)
+local function hand_in(opened, assignment, accounting)
   local handed = {}
   for _, program in ipairs(assignment.programs) do
     local token = host.digest.md5("student " .. program.name)
-    local one = must(submit.hand_in(services, {
+    local one = must(submit.hand_in(opened, {
       source = program.source, admin = ADMIN, event = EVENT, assignment = assignment.name, tokens = { token },
     }))
     handed[#handed + 1] = {
@@ -189,9 +188,9 @@ local function show_report(store, handed)
 end
 
 --- Nothing may be left but what was refused, which is set aside for the operator to see.
-local function leftovers(services, refused)
+local function leftovers(opened, refused)
   local found = {}
-  local depth = must(services.queue:depth())
+  local depth = must(opened.queue:depth())
   if depth.ready + depth.held > 0 then
     found[#found + 1] = ("%d messages are left in the queue"):format(depth.ready + depth.held)
   end
@@ -199,8 +198,8 @@ local function leftovers(services, refused)
     found[#found + 1] = ("%d dead letters, expected %d, one for each program that is refused"):format(
       depth.dead, refused)
   end
-  for _, worker in ipairs(services.directory:list "jobs" or {}) do
-    for _, job in ipairs(services.directory:list("jobs/" .. worker.name) or {}) do
+  for _, worker in ipairs(opened.directory:list "jobs" or {}) do
+    for _, job in ipairs(opened.directory:list("jobs/" .. worker.name) or {}) do
       if job.type == "directory" then
         found[#found + 1] = "a job folder is left: jobs/" .. worker.name .. "/" .. job.name
       end
@@ -212,13 +211,13 @@ end
 local build = host.system.executable():match "^(.*)/"
 local fixtures = must(host.file.directory(root .. "/spec/fixtures")):path()
 local accounting = choose_accounting()
-local services, config = prepare(build, fixtures, accounting)
+local opened, config = prepare(build, fixtures, accounting)
 check_machine(config)
 
 local handed = {}
 for _, assignment in ipairs(catalogue.read(fixtures)) do
-  install(services.store, assignment)
-  local programs = hand_in(services, assignment, accounting)
+  install(opened.store, assignment)
+  local programs = hand_in(opened, assignment, accounting)
   table.move(programs, 1, #programs, #handed + 1, handed)
 end
 say(("%d programs are handed in for %d assignments; grading them."):format(#handed, #catalogue.assignments))
@@ -230,13 +229,13 @@ local ended = serve(config, log, #handed)
 log:close()
 say(("Graded in %.1f s.\n"):format((host.clock.monotonic_ms() - began) / 1000))
 
-local problems, refused = show_summary(services.store, handed)
+local problems, refused = show_summary(opened.store, handed)
 if ended.exit_code ~= 0 then
   table.insert(problems, 1, ("the worker ended with %s; see %s"):format(
     ended.signal or "exit code " .. ended.exit_code, log_path))
 end
-show_report(services.store, handed)
-for _, left in ipairs(leftovers(services, refused)) do problems[#problems + 1] = left end
+show_report(opened.store, handed)
+for _, left in ipairs(leftovers(opened, refused)) do problems[#problems + 1] = left end
 
 say("\n", pen("bold", "To look at"))
 say("  bucket     ", build, "/demo/var/bucket/", ADMIN, "/", EVENT)

@@ -234,3 +234,51 @@ describe("schema.document", function()
     assert.are.equal("a function", tables[2].default)
   end)
 end)
+
+describe("schema's choices", function()
+  local choice = {
+    type = "table",
+    fields = {
+      { name = "bucket", type = "choice", text = "Where.", default = { kind = "folder" }, of = {
+        { name = "s3", fields = {
+          { name = "name", type = "string", required = true, text = "Its name." },
+          { name = "patience", type = "duration_ms", default = "5s" },
+        } },
+        { name = "folder", fields = {} },
+      } },
+    },
+  }
+
+  it("are tables that constructors make", function()
+    local made = schema.constructors(choice)
+    local fields = { name = "x", patience = "1s" }
+    local value = made.s3(fields)
+    assert.are.same({ kind = "s3", name = "x", patience = "1s" }, value)
+    assert.is_nil(fields.kind)
+    assert.are.same({ bucket = { kind = "s3", name = "x", patience_ms = 1000 } },
+      schema.check(choice, { bucket = value }))
+    assert.are.same({ bucket = { kind = "folder" } }, schema.check(choice, { bucket = made.folder() }))
+    assert.are.same({ bucket = { kind = "folder" } }, schema.check(choice, {}))
+    assert.are.same({}, schema.check(choice, {}, { defaults = false }))
+  end)
+
+  it("are refused by what is wrong with the one that was chosen", function()
+    assert.has_error(function() schema.constructors(choice).s3(5) end, "expected s3 { … }, found the number 5")
+    assert.has_error(function() schema.constructors(choice).s3 { kind = "folder" } end)
+    local _, message = schema.check(choice, { bucket = { kind = "s3", nam = 1 } })
+    assert.matches("bucket%.name: is missing", message)
+    assert.matches('bucket%.nam: unknown field; did you mean "name"%?', message)
+    _, message = schema.check(choice, { bucket = { kind = "ftp" } })
+    assert.are.equal("bucket: expected s3 { … } or folder {}, found a table", message)
+    _, message = schema.check(choice, { bucket = true })
+    assert.are.equal("bucket: expected s3 { … } or folder {}, found the boolean true", message)
+  end)
+
+  it("are documented with the fields of each", function()
+    assert.are.same({
+      { path = "bucket", expected = "s3 { … } or folder {}", default = "folder {}", text = "Where." },
+      { path = "bucket = s3.name", expected = "a text", default = "must be given", text = "Its name." },
+      { path = "bucket = s3.patience", expected = 'a duration such as "5s"', default = '"5s"', text = "" },
+    }, schema.document(choice))
+  end)
+end)

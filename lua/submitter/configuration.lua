@@ -2,11 +2,14 @@
 ---
 --- The file is the one named by `--config`, else by SUBMITTER_CONFIG, else /etc/submitter/submitter.lua if there is
 --- one; never one that happens to lie in the current folder. With none, everything is embedded below ./var. It is
---- loaded as text, and sees `getenv`, `string`, `table`, `math` and Lua's harmless basic functions: no files, no
---- programs.
+--- loaded as text, and sees `getenv`, `string`, `table`, `math`, Lua's harmless basic functions and one for each kind of
+--- part (`s3`, `sqs`, `directory`): no files, no programs.
 ---
 --- Environment variables win over the file, because a container's image brings the file and its start the variables:
---- SUBMITTER_VAR (`var`), SUBMITTER_POLICY (`policy.directory`). One that is empty counts as not set.
+--- SUBMITTER_VAR (`var`), SUBMITTER_POLICY (`policy.directory`), SUBMITTER_BUCKET (`bucket = s3 { name = … }`),
+--- SUBMITTER_QUEUE_URL and SUBMITTER_DEAD_LETTER_URL (`queue = sqs { url =, dead_letter_url = }`). One that is empty counts
+--- as not set. What AWS's own tools read from the environment and from ~/.aws counts as it does for them: see
+--- submitter.aws.
 ---
 --- Relative paths count from the folder of the configuration file when they stand in it, otherwise (the default, the
 --- environment) from the current folder.
@@ -15,10 +18,7 @@
 --- becomes `source_limit_bytes = 1048576`.
 
 local host = require "submitter.host"
-local jobs = require "submitter.jobs"
-local queue = require "submitter.queue.directory"
 local schema = require "submitter.schema"
-local store = require "submitter.store.directory"
 local units = require "submitter.units"
 
 local configuration = {}
@@ -44,12 +44,61 @@ local ceilings = {
     text = "Most bytes in files that a policy may allow a case." },
 }
 
+local region = { name = "region", type = "string", match = "^[%w-]+$", expected = "a region such as eu-central-1",
+  default_text = "AWS_REGION, the profile's, or the machine's own", text = "The AWS region." }
+
+local function endpoint(service)
+  return { name = "endpoint", type = "string", match = "^https?://[^/?#]+", expected = "a URL, https://…",
+    default_text = ("AWS_ENDPOINT_URL_%s, or Amazon's own"):format(service), text = "The service's address." }
+end
+
+-- A folder below var, and nothing to say about it.
+local directory = { name = "directory", fields = {} }
+
+local s3 = {
+  name = "s3",
+  chosen_by = "SUBMITTER_BUCKET",
+  fields = {
+    { name = "name", type = "string", required = true, environment = "SUBMITTER_BUCKET", match = "^%w[%w.-]+%w$",
+      length = { 3, 63 }, expected = "the name of a bucket", text = "The bucket." },
+    region,
+    endpoint "S3",
+    { name = "path_style", type = "boolean", default_text = "only where the host is an address",
+      text = "Whether the bucket's name is written into the path, not into the host's name." },
+  },
+}
+
+local queue_url = { match = "^https?://[^/?#]+/[^?#]+$", expected = "the URL of a queue" }
+
+local sqs = {
+  name = "sqs",
+  chosen_by = "SUBMITTER_QUEUE_URL",
+  fields = {
+    { name = "url", type = "string", required = true, environment = "SUBMITTER_QUEUE_URL", match = queue_url.match,
+      expected = queue_url.expected, text = "The queue." },
+    { name = "dead_letter_url", type = "string", environment = "SUBMITTER_DEAD_LETTER_URL", match = queue_url.match,
+      expected = queue_url.expected, default_text = "none: the queue's redrive policy alone",
+      text = "The queue that messages which are given up go to, with the reason." },
+    region,
+    endpoint "SQS",
+  },
+}
+
 --- Every field, with its default, range and meaning: see submitter.schema.
 configuration.description = {
   type = "table",
   fields = {
     { name = "var", type = "string", default = "./var", path = true, environment = "SUBMITTER_VAR",
       text = "The folder below which everything lives: bucket/, queue/, jobs/, locks/, policy/." },
+    { name = "bucket", type = "choice", of = { s3, directory }, default = { kind = "directory" },
+      text = "Where submissions, cases and reports are: Amazon S3 and what speaks it, or bucket/ below var." },
+    { name = "queue", type = "choice", of = { sqs, directory }, default = { kind = "directory" },
+      text = "What announces submissions: Amazon SQS and what speaks it, or queue/ below var." },
+    { name = "aws", type = "table", text = "Who this is to Amazon's services.", fields = {
+      { name = "profile", type = "string", default_text = "AWS_PROFILE, or \"default\"",
+        text = "The profile of ~/.aws/config and ~/.aws/credentials that counts." },
+      region,
+    } },
     { name = "slots", type = "integer", range = { 1, 1024 },
       default = function() return math.min(1024, math.max(1, host.system.processors())) end,
       default_text = "the number of processors", text = "How many submissions a worker has in flight." },
@@ -123,16 +172,20 @@ end
 
 -- All that a configuration file sees.
 local function new_environment(getenv)
-  local known = {
+  local known = schema.constructors(configuration.description)
+  local basic = {
     getenv = getenv,
     string = copy(string), table = copy(table), math = copy(math),
     assert = assert, error = error, ipairs = ipairs, next = next, pairs = pairs, select = select,
     tonumber = tonumber, tostring = tostring, type = type,
   }
+  for name, value in pairs(basic) do
+    known[name] = value
+  end
   return setmetatable(known, {
     __index = function(_, name)
-      error(("unknown name %q; a configuration sees getenv, string, table, math and Lua's basic functions"):format(
-        tostring(name)), 2)
+      error(("unknown name %q; a configuration sees s3, sqs, directory, getenv, string, table, math and Lua's basic "
+        .. "functions"):format(tostring(name)), 2)
     end,
   })
 end
@@ -195,8 +248,31 @@ local function find_file(options, getenv)
   return result, path
 end
 
+local function variable(getenv, name)
+  local value = name and getenv(name)
+  return value ~= "" and value or nil
+end
+
+local apply
+
+-- Of a part that may be of several kinds: the environment can choose one, and set fields of the one that is chosen.
+local function apply_choice(field, raw, folder, getenv)
+  local value = rawget(raw, field.name)
+  for _, part in ipairs(field.of) do
+    local is_chosen = type(value) == "table" and rawget(value, "kind") == part.name
+    if not is_chosen and variable(getenv, part.chosen_by) then
+      value = { kind = part.name }
+      rawset(raw, field.name, value)
+      is_chosen = true
+    end
+    if is_chosen then
+      return apply(part.fields, value, folder, getenv)
+    end
+  end
+end
+
 -- Applies what is said of single fields (relative paths, environment variables) to a raw table, which it changes.
-local function apply(fields, raw, folder, getenv)
+function apply(fields, raw, folder, getenv)
   for _, field in ipairs(fields) do
     local value = rawget(raw, field.name)
     if field.type == "table" then
@@ -208,13 +284,15 @@ local function apply(fields, raw, folder, getenv)
       if type(value) == "table" then
         apply(field.fields, value, folder, getenv)
       end
+    elseif field.type == "choice" then
+      apply_choice(field, raw, folder, getenv)
     else
       if field.path and folder and type(value) == "string" and value ~= "" and value:sub(1, 1) ~= "/" then
         rawset(raw, field.name, folder .. value)
       end
-      local variable = field.environment and getenv(field.environment)
-      if variable and variable ~= "" then
-        rawset(raw, field.name, variable)
+      local given = variable(getenv, field.environment)
+      if given then
+        rawset(raw, field.name, given)
       end
     end
   end
@@ -264,91 +342,6 @@ function configuration.load(options)
   end
   result.file = path
   return result
-end
-
-local function open_below(parent, name, mode)
-  local directory, message = parent:open(name, { create = true, mode = mode })
-  if not directory then
-    return nil, ("can't make or open %s/%s: %s; choose another folder with SUBMITTER_VAR or the configuration's var")
-      :format(parent:path(), name, message)
-  end
-  return directory
-end
-
-local function open_policies(settings, var)
-  local named = settings.policy.directory
-  if not named then
-    return open_below(var, "policy")
-  end
-  local directory, message = host.file.directory(named)
-  if not directory then
-    return nil, ("the policy directory %s can't be opened: %s; see SUBMITTER_POLICY and the configuration's "
-      .. "policy.directory"):format(named, message)
-  end
-  return directory
-end
-
----@class Rooms
----@field directory Directory var
----@field store table
----@field queue table
----@field jobs table|nil
----@field policy_directory Directory
-local Rooms = {}
-Rooms.__index = Rooms
-
---- Gives everything back. What is in the folders stays, except this worker's own jobs.
-function Rooms:close()
-  if self.jobs then
-    self.jobs:close()
-  end
-  self.queue:close()
-end
-
---- Opens what a configuration names and makes what is missing: the bucket, the queue, the jobs of this process, the
---- policy directory.
----@async
----@param settings table what configuration.load returned
----@param options {jobs:boolean|nil}|nil jobs = false for commands that grade nothing: the jobs folder, which is the
---- worker's alone, is not even opened
----@return Rooms|nil
----@return string|nil message
----@return "environment"|nil code
-function configuration.open(settings, options)
-  local var, message = host.file.directory(settings.var, { create = true })
-  if not var then
-    return nil, ("can't make or open the folder %s: %s; choose another with SUBMITTER_VAR or the configuration's var")
-      :format(settings.var, message), "environment"
-  end
-  local folders, wanted = {}, { "bucket", "locks", "queue" }
-  local grades = not options or options.jobs ~= false
-  if grades then
-    wanted[4] = "jobs"
-  end
-  for _, name in ipairs(wanted) do
-    -- Jobs hold submissions and cases, which are nobody else's business on this machine.
-    folders[name], message = open_below(var, name, name == "jobs" and tonumber("700", 8) or nil)
-    if not folders[name] then
-      return nil, message, "environment"
-    end
-  end
-  local rooms = setmetatable({ directory = var }, Rooms)
-  rooms.policy_directory, message = open_policies(settings, var)
-  if not rooms.policy_directory then
-    return nil, message, "environment"
-  end
-  rooms.store = store.open { directory = folders.bucket, locks = folders.locks }
-  rooms.queue, message = queue.open { directory = folders.queue, visibility_ms = settings.visibility_ms }
-  if not rooms.queue then
-    return nil, message, "environment"
-  end
-  if grades then
-    rooms.jobs, message = jobs.open(folders.jobs)
-    if not rooms.jobs then
-      return nil, message, "environment"
-    end
-  end
-  return rooms
 end
 
 return configuration

@@ -22,6 +22,8 @@
 ---  - `list`: `of` (description of an element), `length` (`{least, most}`)
 ---  - `table`: `fields` (array of descriptions); absent, it stands with its fields' defaults unless `optional = true`
 ---  - `union`: `of` (array of descriptions); the first that fits counts
+---  - `choice`: `of` (array of `{ name =, fields =, text = }`): a table whose `kind` names one of them, as the
+---    functions of schema.constructors make them, so that a person writes `bucket = s3 { name = "…" }`
 ---
 --- Tables are read raw: metamethods of what is validated are never called.
 
@@ -115,6 +117,12 @@ function schema.expected(description)
       parts[index] = schema.expected(part)
     end
     return table.concat(parts, ", or ")
+  elseif kind == "choice" then
+    local parts = {}
+    for index, part in ipairs(description.of) do
+      parts[index] = part.name .. (#part.fields > 0 and " { … }" or " {}")
+    end
+    return table.concat(parts, " or ")
   end
   error(("a schema has no type %q"):format(tostring(kind)), 2)
 end
@@ -299,6 +307,33 @@ local function check_union(description, value, path, errors, options)
   return report(errors, path, ("expected %s, found %s"):format(schema.expected(description), found(value)))
 end
 
+-- The table that a constructor made: its kind, and whether it is one of the choices.
+local function chosen(description, value)
+  local kind = type(value) == "table" and rawget(value, "kind")
+  for _, part in ipairs(description.of) do
+    if part.name == kind then
+      return part
+    end
+  end
+end
+
+local function check_choice(description, value, path, errors, options)
+  local part = chosen(description, value)
+  if not part then
+    return report(errors, path, ("expected %s, found %s"):format(schema.expected(description), found(value)))
+  end
+  local given = {}
+  for name, inner in next, value do
+    given[name] = inner
+  end
+  given.kind = nil
+  local result = check_table(part, given, path, errors, options)
+  if result then
+    result.kind = part.name
+  end
+  return result
+end
+
 local function check_string(description, value, path, errors)
   local length = description.length or { 1 }
   if type(value) ~= "string" or (description.match and not value:find(description.match)) then
@@ -356,6 +391,8 @@ function check(description, value, path, errors, options)
     return check_list(description, value, path, errors, options)
   elseif kind == "union" then
     return check_union(description, value, path, errors, options)
+  elseif kind == "choice" then
+    return check_choice(description, value, path, errors, options)
   elseif kind == "string" then
     return check_string(description, value, path, errors)
   elseif kind == "integer" or kind == "number" then
@@ -419,10 +456,48 @@ local function default_text(description)
     return description.required and "must be given" or "none"
   elseif type(default) == "string" then
     return ('"%s"'):format(default)
+  elseif description.type == "choice" and type(default) == "table" then
+    return default.kind .. " {}"
   elseif type(default) == "table" or type(default) == "function" then
     return "a " .. type(default)
   end
   return tostring(default)
+end
+
+local function document_choice(field, path, rows)
+  rows[#rows + 1] =
+    { path = path, expected = schema.expected(field), default = default_text(field), text = field.text or "" }
+  for _, part in ipairs(field.of) do
+    local below = schema.document(part, ("%s = %s"):format(path, part.name))
+    table.move(below, 1, #below, #rows + 1, rows)
+  end
+end
+
+--- The functions with which a person writes the tables of a description's choices: `s3 { name = "…" }` is
+--- `{ kind = "s3", name = "…" }`, a copy. Choices of one name in several places share their function.
+---@param description table
+---@return table<string, fun(fields:table|nil):table>
+function schema.constructors(description)
+  local result = {}
+  for _, field in ipairs(description.fields) do
+    for _, part in ipairs(field.type == "choice" and field.of or {}) do
+      result[part.name] = function(fields)
+        if fields ~= nil and type(fields) ~= "table" then
+          error(("expected %s { … }, found %s"):format(part.name, found(fields)), 2)
+        end
+        local made = {}
+        for name, value in next, fields or {} do
+          made[name] = value
+        end
+        if made.kind ~= nil then
+          error(("%s { … } has no field kind: its name says that"):format(part.name), 2)
+        end
+        made.kind = part.name
+        return made
+      end
+    end
+  end
+  return result
 end
 
 --- The rows of a reference: one per field, those of nested tables by their path, in the order of the description.
@@ -438,6 +513,8 @@ function schema.document(description, path)
         { path = field_path, expected = "a table", default = "its fields' own", text = field.text or "" }
       local below = schema.document(field, field_path)
       table.move(below, 1, #below, #rows + 1, rows)
+    elseif field.type == "choice" then
+      document_choice(field, field_path, rows)
     else
       rows[#rows + 1] = {
         path = field_path,

@@ -22,7 +22,7 @@ local TROUBLE_FIRST_MS, TROUBLE_LONGEST_MS = 200, 10000
 local Worker = {}
 Worker.__index = Worker
 
---- A worker over the opened parts of a configuration (`configuration.open`).
+--- A worker over the opened parts of a configuration (`services.open`).
 ---@async
 ---@param parts table configuration, store, queue, jobs; optional: policy_directory, runner (default: the built-in one),
 --- steps (default: `pipeline.steps()`)
@@ -32,7 +32,7 @@ Worker.__index = Worker
 function worker.new(parts)
   for _, name in ipairs { "configuration", "store", "queue", "jobs" } do
     if not parts[name] then
-      error(("worker.new: %s is missing; it takes a configuration and what configuration.open returns"):format(name), 2)
+      error(("worker.new: %s is missing; it takes what services.open returns"):format(name), 2)
     end
   end
   local runner = parts.runner

@@ -3,6 +3,7 @@
 local configuration = require "submitter.configuration"
 local host = require "submitter.host"
 local key = require "submitter.key"
+local services = require "submitter.services"
 local submit = require "submitter.cli.submit"
 local ability = require "spec.ability"
 local catalogue = require "spec.fixtures.catalogue"
@@ -52,7 +53,7 @@ local function accounting(name)
   return best
 end
 
---- A fresh folder below the build folder with a configuration and small limits; services as configuration.open gives them.
+--- A fresh folder below the build folder with a configuration and small limits; opened as services.open gives them.
 ---@async
 ---@param name string of the folder
 ---@param settings table<string, string>|nil more fields, as Lua text
@@ -69,9 +70,9 @@ function support.deployment(name, settings)
     .. 'output = "32K", processes = 8, files = "1M" } }\n', { parents = true }))
   local path = folder:path() .. "/submitter.lua"
   local loaded = must(configuration.load { path = path, getenv = function() return nil end })
-  local services = must(configuration.open(loaded, { jobs = false }))
-  services.path, services.folder = path, folder
-  return services
+  local opened = must(services.open(loaded, "store", "queue", "policies"))
+  opened.path, opened.folder = path, folder
+  return opened
 end
 
 local function first_lines(text, count)
@@ -83,12 +84,12 @@ end
 --- Installs the fixtures' assignments, cut to a few cases so that hundreds of submissions fit a test, and hands in so many
 --- programs, all kinds in turn, each by a student of its own. Returns { name, location, verdict or nil }.
 ---@async
-function support.hand_in(services, count, case_count)
+function support.hand_in(opened, count, case_count)
   local root = host.system.lua_directory() .. "/../spec/fixtures"
   local programs = {}
   for _, assignment in ipairs(catalogue.read(root)) do
     for name, text in pairs(assignment.files) do
-      must(services.store:put(("%s/%s/%s/grading/%s"):format(ADMIN, EVENT, assignment.name, name),
+      must(opened.store:put(("%s/%s/%s/grading/%s"):format(ADMIN, EVENT, assignment.name, name),
         first_lines(text, case_count)))
     end
     for _, program in ipairs(assignment.programs) do
@@ -98,7 +99,7 @@ function support.hand_in(services, count, case_count)
   local handed = {}
   for index = 1, count do
     local kind = programs[(index - 1) % #programs + 1]
-    local one = must(submit.hand_in(services, {
+    local one = must(submit.hand_in(opened, {
       source = kind.program.source, admin = ADMIN, event = EVENT, assignment = kind.assignment,
       tokens = { host.digest.md5("student " .. index) },
     }))
@@ -109,9 +110,9 @@ end
 
 --- Starts the worker as an operator would. Its log is collected in worker.log until it ends.
 ---@async
-function support.start_worker(services)
+function support.start_worker(opened)
   local child = must(host.child.start {
-    program = host.system.executable(), arguments = { "serve", "--once", "--config", services.path },
+    program = host.system.executable(), arguments = { "serve", "--once", "--config", opened.path },
     environment = { PATH = "/usr/bin:/bin" }, stderr = "pipe",
   })
   local worker = { child = child, log = {} }
@@ -171,36 +172,36 @@ end
 
 --- Everything that was published for a submission, without what may differ, as one text; nil and why when nothing was.
 ---@async
-function support.published(services, one)
+function support.published(opened, one)
   local names = key.names(one.location, "test")
   local parts = {}
   for _, which in ipairs { "truth", "result" } do
-    local text, message = services.store:get(names[which])
+    local text, message = opened.store:get(names[which])
     if not text then return nil, which .. ": " .. message end
     parts[#parts + 1] = host.json.encode(steady(must(host.json.decode(text))))
   end
-  local csv, message = services.store:get(names.out)
+  local csv, message = opened.store:get(names.out)
   if not csv then return nil, "out: " .. message end
-  local failed = services.store:head(names.error)
+  local failed = opened.store:head(names.error)
   if parts[1]:find('"OLE"', 1, true) then csv = "" end
   return table.concat(parts, "\n") .. "\n" .. csv .. (failed and "error.json" or "")
 end
 
 --- What must not be left: messages, job folders, processes, control groups. A list of texts.
 ---@async
-function support.leftovers(services, dead_expected)
+function support.leftovers(opened, dead_expected)
   local found = {}
-  local depth = must(services.queue:depth())
+  local depth = must(opened.queue:depth())
   if depth.ready + depth.held > 0 then
     found[#found + 1] = ("%d messages in the queue"):format(depth.ready + depth.held)
   end
   if dead_expected and depth.dead ~= dead_expected then
     found[#found + 1] = ("%d dead letters, expected %d"):format(depth.dead, dead_expected)
   end
-  for _, folder in ipairs(must(services.directory:list "jobs")) do
+  for _, folder in ipairs(must(opened.directory:list "jobs")) do
     if folder.type == "directory" then found[#found + 1] = "jobs/" .. folder.name end
   end
-  for _, process in ipairs(support.processes(services)) do found[#found + 1] = process end
+  for _, process in ipairs(support.processes(opened)) do found[#found + 1] = process end
   for _, group in ipairs(support.cgroups()) do found[#found + 1] = "control group " .. group end
   return found
 end
@@ -215,7 +216,7 @@ end
 --- Processes that this deployment's workers left behind: those whose command line names its configuration, and programs
 --- of a sandbox that nobody owns any more (their parent is process 1). Sandboxes of others that run now don't count.
 ---@async
-function support.processes(services)
+function support.processes(opened)
   local found = {}
   local program = host.system.executable():match("^(.*)/"):gsub("%p", "%%%0")
   for _, entry in ipairs(must(must(host.file.directory "/proc"):list ".")) do
@@ -223,7 +224,7 @@ function support.processes(services)
       local command = read_proc("/proc/" .. entry.name .. "/cmdline"):gsub("%z", " ")
       local parent = read_proc("/proc/" .. entry.name .. "/stat"):match "^.*%) %S+ (%d+)"
       local orphan = parent == "1" and command:find("^" .. program .. "/submitter%-")
-      if command:find(services.path, 1, true) or orphan then
+      if command:find(opened.path, 1, true) or orphan then
         found[#found + 1] = ("process %s: %s"):format(entry.name, command)
       end
     end
@@ -252,10 +253,10 @@ end
 
 --- Waits until nothing is left, for the moment that a killed sandbox's supervisor takes to clean up; the list otherwise.
 ---@async
-function support.settle(services, dead_expected)
+function support.settle(opened, dead_expected)
   local found
   for _ = 1, 100 do
-    found = support.leftovers(services, dead_expected)
+    found = support.leftovers(opened, dead_expected)
     if #found == 0 then break end
     host.clock.sleep_ms(50)
   end

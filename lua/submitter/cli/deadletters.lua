@@ -125,7 +125,7 @@ function actions.drop(queue, letters, arguments)
 end
 
 function command.run(arguments)
-  return options.with_services(arguments, nil, function(services)
+  return options.with_services(arguments, { "queue" }, function(services)
     local letters, message = services.queue:dead_letters()
     if not letters then return nil, message, "environment" end
     return actions[arguments.action](services.queue, letters, arguments)

@@ -1,11 +1,11 @@
 --- `submitter doctor`: what this machine can enforce and what is reachable, by trying it where that is possible.
-local configuration = require "submitter.configuration"
 local host = require "submitter.host"
 local kernel = require "submitter.kernel"
 local machine = require "submitter.cli.machine"
 local options = require "submitter.cli.options"
 local policy = require "submitter.policy"
 local python = require "submitter.python"
+local services = require "submitter.services"
 local terminal = require "submitter.cli.terminal"
 local units = require "submitter.units"
 local walls = require "submitter.cli.walls"
@@ -67,49 +67,60 @@ local function interpreter(configured)
   return finding("ok", "python", ("%s, version %s"):format(path, version)), path
 end
 
---- Opens var and its parts as every command does, and writes there.
-local function storage(configured)
-  local services, message = configuration.open(configured, { jobs = false })
-  if not services then
-    return finding("fail", "var", message,
-      "choose a folder that can be written: var in the configuration, or SUBMITTER_VAR")
-  end
+--- Opens var as the worker does, and writes there.
+local function storage(opened)
   local name = ("doctor-%d"):format(host.system.pid())
-  local written
-  written, message = services.directory:replace(name, "probe\n")
+  local written, message = opened.directory:replace(name, "probe\n")
   if not written then
     return finding("fail", "var", message,
-      "see that this user may write in " .. services.directory:path() .. ", and that there is room"), services
+      "see that this user may write in " .. opened.directory:path() .. ", and that there is room")
   end
-  services.directory:remove(name)
-  return finding("ok", "var", services.directory:path() .. " can be written"), services
+  opened.directory:remove(name)
+  return finding("ok", "var", opened.directory:path() .. " can be written")
 end
 
 --- Tries what the worker will do, whatever the bucket holds: listing it could take hours.
-local function bucket(store)
+local function bucket(opened)
   local name = ("doctor-%d"):format(host.system.pid())
-  local done, message = store:put(name, "probe\n")
+  local done, message = opened.store:put(name, "probe\n")
   if done then
-    done, message = store:get(name)
-    local deleted, problem = store:delete(name)
+    done, message = opened.store:get(name)
+    local deleted, problem = opened.store:delete(name)
     if done and not deleted then done, message = nil, problem end
   end
-  if not done then return finding("fail", "bucket", message, "look at bucket/ below var") end
-  return finding("ok", "bucket", "a directory; an object was put there, read and deleted")
+  local settings = opened.configuration.bucket
+  if not done then
+    return finding("fail", "bucket", message, settings.kind == "directory" and "look at bucket/ below var"
+      or "see bucket in the configuration, the credentials and their rights")
+  end
+  return finding("ok", "bucket", services.describe(settings) .. "; an object was put there, read and deleted")
 end
 
-local function parts(services)
-  local findings = { bucket(services.store) }
-  local depth, message = services.queue:depth()
-  findings[2] = depth and finding(depth.dead > 0 and "warn" or "ok", "queue",
-      ("a directory spool: %d ready, %d held, %d dead"):format(depth.ready, depth.held, depth.dead),
-      depth.dead > 0 and "submitter deadletters list" or nil)
-    or finding("fail", "queue", message, "look at queue/ below var")
-  return findings
+local function queue(opened)
+  local settings = opened.configuration.queue
+  local depth, message = opened.queue:depth()
+  if not depth then
+    return finding("fail", "queue", message, settings.kind == "directory" and "look at queue/ below var"
+      or "see queue in the configuration, the credentials and their rights")
+  end
+  local dead = depth.dead or 0
+  local text = ("%s: %d ready, %d held, %s"):format(services.describe(settings), depth.ready, depth.held,
+    depth.dead and depth.dead .. " dead" or "no dead-letter queue configured")
+  return finding(dead > 0 and "warn" or "ok", "queue", text,
+    dead > 0 and "submitter deadletters list" or nil)
 end
 
-local function policies(services, configured)
-  local loaded, message = policy.load { directory = services.policy_directory, ceilings = configured.policy.limits }
+--- Who we are to AWS: where credentials and region were found.
+local function identity(opened)
+  local who = opened.session:describe()
+  if who.message then return finding("fail", "aws", who.message, "see lua/submitter/aws/README.md") end
+  return finding("ok", "aws", ("credentials by %s, region %s"):format(who.credentials, who.region or "of the queue"))
+end
+
+local function policies(opened)
+  local loaded, message = policy.load {
+    directory = opened.policy_directory, ceilings = opened.configuration.policy.limits,
+  }
   if not loaded then return finding("fail", "policy", message, "mend the file that the message names") end
   return finding("ok", "policy", ("%s: %s memory, %s CPU, %s wall clock a case"):format(loaded.name,
     units.format_bytes(loaded.limits.memory_bytes), units.format_ms(loaded.limits.cpu_ms),
@@ -194,6 +205,26 @@ local function sandbox(configured, path)
   return findings
 end
 
+--- What the worker opens: by the names of the parts and of the findings about them.
+local looks = {
+  { "var", "var", storage, "choose a folder that can be written: var in the configuration, or SUBMITTER_VAR" },
+  { "store", "bucket", bucket, "see bucket in the configuration" },
+  { "queue", "queue", queue, "see queue in the configuration" },
+  { "policies", "policy", policies, "mend the file that the message names" },
+}
+
+local function parts(configured, show)
+  local opened = services.open(configured)
+  for _, look in ipairs(looks) do
+    local part, name, try, remedy = table.unpack(look)
+    local had_session = opened.session ~= nil
+    local good, message = opened:open(part)
+    if opened.session and not had_session then show(identity(opened)) end
+    show(good and try(opened) or finding("fail", name, message, remedy))
+  end
+  opened:close()
+end
+
 local styles = { ok = "green", warn = "yellow", fail = "red" }
 
 function command.run(arguments)
@@ -220,14 +251,7 @@ function command.run(arguments)
   show(machine.user(kernel.read, exists, user_id, user_name(user_id)))
   local found, path = interpreter(configured.python)
   show(found)
-  local services
-  found, services = storage(configured)
-  show(found)
-  if services then
-    for _, one in ipairs(parts(services)) do show(one) end
-    show(policies(services, configured))
-    services:close()
-  end
+  parts(configured, show)
   if path then
     for _, one in ipairs(sandbox(configured, path)) do show(one) end
   end

@@ -60,7 +60,7 @@ function command.run(arguments)
     return nil, ("%s holds no event: %s"):format(path == "-" and "standard input" or path,
       message or "a JSON object was expected"), "usage"
   end
-  return options.with_services(arguments, nil, function(services)
+  return options.with_services(arguments, { "queue" }, function(services)
     local queued, skipped, problem = command.enqueue(services.queue, event)
     if not queued then return nil, skipped, problem end
     for _, one in ipairs(queued) do

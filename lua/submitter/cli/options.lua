@@ -5,6 +5,7 @@
 --- that isn't there or can't be so), "internal" (our fault); every other means the environment.
 local configuration = require "submitter.configuration"
 local host = require "submitter.host"
+local services = require "submitter.services"
 local submission = require "submitter.submission"
 local units = require "submitter.units"
 
@@ -98,26 +99,23 @@ function options.configuration(arguments)
   return settings
 end
 
---- Opens the bucket, the queue and the folders that the configuration names (made if missing), does something with
---- them, and closes them again.
+--- Opens parts of what the configuration names, does something with them, and closes them again.
 ---@async
 ---@param arguments table what argparse made
----@param wanted {jobs:boolean}|nil jobs = true for a command that grades
----@param body fun(services:table):integer|nil, string|nil, string|nil gets the rooms and, as `configuration`, the
---- settings
+---@param parts string[] of submitter.services: "var", "store", "queue", "policies", "jobs"
+---@param body fun(services:Services):integer|nil, string|nil, string|nil
 ---@return integer|nil exit code
 ---@return string|nil message
 ---@return string|nil code
-function options.with_services(arguments, wanted, body)
+function options.with_services(arguments, parts, body)
   local settings, message, code = options.configuration(arguments)
   if not settings then return nil, message, code end
-  local services
-  services, message = configuration.open(settings, { jobs = wanted ~= nil and wanted.jobs })
-  if not services then return nil, message, "environment" end
-  services.configuration = settings
+  local opened
+  opened, message, code = services.open(settings, table.unpack(parts))
+  if not opened then return nil, message, code end
   local result
-  result, message, code = body(services)
-  services:close()
+  result, message, code = body(opened)
+  opened:close()
   return result, message, code
 end
 

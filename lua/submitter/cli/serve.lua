@@ -14,7 +14,7 @@ function command.describe(parser)
 end
 
 function command.run(arguments)
-  return options.with_services(arguments, { jobs = true }, function(services)
+  return options.with_services(arguments, { "store", "queue", "policies", "jobs" }, function(services)
     local one, message, code = worker.new(services)
     if not one then return nil, message, code end
     local ran

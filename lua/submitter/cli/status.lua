@@ -78,7 +78,7 @@ function show.table(services, depth, running)
 end
 
 function command.run(arguments)
-  return options.with_services(arguments, nil, function(services)
+  return options.with_services(arguments, { "var", "queue" }, function(services)
     local depth, message = services.queue:depth()
     if not depth then return nil, message, "environment" end
     local running

@@ -215,7 +215,7 @@ function command.run(arguments)
     source = source, admin = arguments.admin, event = arguments.event, assignment = arguments.assignment,
     tokens = arguments.tokens, mode = arguments.mode,
   }
-  return options.with_services(arguments, nil, function(services)
+  return options.with_services(arguments, { "store", "queue" }, function(services)
     if arguments.wait then return hand_in_and_wait(services, what, arguments) end
     local handed
     handed, message, code = command.hand_in(services, what)
