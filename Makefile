@@ -25,9 +25,9 @@ comma := ,
 
 # ---- what the machine must have -------------------------------------------------------------------------------------
 
-PACKAGES_BUILD := gcc libc6-dev make pkg-config liblua5.4-dev libuv1-dev libseccomp-dev libssl-dev lua-cjson \
-                  lua-argparse python3-minimal
-PACKAGES_TEST  := lua-busted python3 uidmap
+PACKAGES_BUILD := gcc libc6-dev make pkg-config liblua5.4-dev libuv1-dev libseccomp-dev libssl-dev \
+                  libcurl4-openssl-dev lua-cjson lua-expat lua-argparse python3-minimal
+PACKAGES_TEST  := lua-busted python3 uidmap openssl nghttp2-server
 PACKAGES_V2    := qemu-system-x86 mmdebstrap busybox-static e2fsprogs cpio
 PACKAGES_LINT  := lua5.4 clang clang-format clang-tidy cppcheck lua-check shellcheck
 
@@ -53,7 +53,7 @@ endef
 
 # ---- programs -------------------------------------------------------------------------------------------------------
 
-HOST_SOURCES    := csrc/main.c $(wildcard csrc/bind/*.c csrc/host/*.c csrc/io/*.c csrc/protocol/*.c csrc/base/*.c)
+HOST_SOURCES    := csrc/main.c $(wildcard csrc/bind/*.c csrc/host/*.c csrc/io/*.c csrc/aws/*.c csrc/protocol/*.c csrc/base/*.c)
 SANDBOX_SOURCES := $(wildcard csrc/sandbox/*.c)
 RUNNER_SOURCES  := $(wildcard csrc/runner/*.c csrc/protocol/*.c)
 FILTERS         := $(BUILD)/obj/filters/filters.c
@@ -62,6 +62,8 @@ PROGRAMS        := $(BUILD)/submitter $(BUILD)/submitter-sandbox $(BUILD)/submit
 objects = $(patsubst csrc/%.c,$(BUILD)/obj/%.o,$(1))
 
 HOST_PACKAGES := lua5.4 libuv libcrypto
+# Its headers only: the host loads it when it first needs it (csrc/io/curl_library.h).
+HOST_HEADERS  := $(HOST_PACKAGES) libcurl
 
 .DEFAULT_GOAL := all
 .PHONY: all
@@ -78,7 +80,7 @@ packages-test:
 packages-lint:
 	$(call need,$(PACKAGES_BUILD) $(PACKAGES_TEST) $(PACKAGES_LINT))
 
-$(call objects,$(HOST_SOURCES)): PACKAGES := $(HOST_PACKAGES)
+$(call objects,$(HOST_SOURCES)): PACKAGES := $(HOST_HEADERS)
 $(BUILD)/obj/sandbox/rules/rules.o: PACKAGES := libseccomp
 
 $(BUILD)/obj/%.o: csrc/%.c Makefile
@@ -116,9 +118,11 @@ $(BUILD)/submitter-runner: $(call objects,$(RUNNER_SOURCES))
 # ---- tests ----------------------------------------------------------------------------------------------------------
 
 # All that isn't a main, in one archive, and what the tests share: a test takes what it needs.
-TESTED_SOURCES := $(filter-out %/main.c,$(SANDBOX_SOURCES) $(RUNNER_SOURCES) $(wildcard csrc/base/*.c)) \
-                  csrc/io/text.c csrc/io/pattern.c csrc/io/session.c
-TEST_SUPPORT   := $(filter-out $(wildcard csrc/test/test_*.c csrc/test/fuzz_*.c) csrc/test/replay.c,$(wildcard csrc/test/*.c))
+TESTED_SOURCES := $(filter-out %/main.c,$(SANDBOX_SOURCES) $(RUNNER_SOURCES) $(wildcard csrc/base/*.c csrc/aws/*.c)) \
+                  csrc/io/text.c csrc/io/pattern.c csrc/io/session.c csrc/io/http_fields.c
+TEST_LIBRARIES := libseccomp libcrypto
+TEST_SUPPORT   := $(filter-out $(wildcard csrc/test/test_*.c csrc/test/fuzz_*.c) csrc/test/replay.c csrc/test/http_server.c, \
+                    $(wildcard csrc/test/*.c))
 TEST_PROGRAMS  := $(patsubst csrc/test/%.c,$(BUILD)/test/%,$(wildcard csrc/test/test_*.c))
 
 $(BUILD)/obj/tested.a: $(call objects,$(TESTED_SOURCES) $(TEST_SUPPORT)) $(FILTERS:.c=.o)
@@ -127,7 +131,7 @@ $(BUILD)/obj/tested.a: $(call objects,$(TESTED_SOURCES) $(TEST_SUPPORT)) $(FILTE
 $(BUILD)/test/%: $(BUILD)/obj/test/%.o $(BUILD)/obj/tested.a
 	@mkdir -p $(@D)
 	@echo "  link    $@"
-	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $$(pkg-config --libs libseccomp)
+	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $$(pkg-config --libs $(TEST_LIBRARIES))
 
 # The fuzz targets without a fuzzer: each kept input once more.
 FUZZERS := $(patsubst csrc/test/%.c,%,$(wildcard csrc/test/fuzz_*.c))
@@ -136,7 +140,7 @@ REPLAYS := $(FUZZERS:fuzz_%=$(BUILD)/test/replay_%)
 $(BUILD)/test/replay_%: $(BUILD)/obj/test/fuzz_%.o $(BUILD)/obj/test/replay.o $(BUILD)/obj/tested.a
 	@mkdir -p $(@D)
 	@echo "  link    $@"
-	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $$(pkg-config --libs libseccomp)
+	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $$(pkg-config --libs $(TEST_LIBRARIES))
 
 .SECONDARY: $(patsubst csrc/%.c,$(BUILD)/obj/%.o,$(wildcard csrc/test/*.c))
 
@@ -200,7 +204,7 @@ FUZZ_SECONDS ?= 20
 
 $(BUILD)/fuzz_%: $(BUILD)/obj/test/fuzz_%.o $(BUILD)/obj/tested.a
 	@echo "  link    $@"
-	@$(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $^ $$(pkg-config --libs libseccomp)
+	@$(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $^ $$(pkg-config --libs $(TEST_LIBRARIES))
 
 .PHONY: fuzz fuzz-keep fuzz-programs
 fuzz: fuzz-programs
@@ -217,11 +221,13 @@ demo: packages-build programs
 	@spec/delegated.sh $(RUN) spec/demo.lua
 
 .PHONY: bench
-bench: packages-build programs
-	$(call need,lua5.4 bubblewrap)
+bench: packages-build programs $(BUILD)/test/http_server
+	$(call need,lua5.4 bubblewrap curl)
 	@spec/delegated.sh $(RUN) spec/bench/bench.lua
 	@echo
 	@spec/delegated.sh $(RUN) spec/bench/walls.lua
+	@echo
+	@$(RUN) spec/bench/http.lua
 
 # ---- order ----------------------------------------------------------------------------------------------------------
 
@@ -229,15 +235,15 @@ C_FILES := $(wildcard csrc/*.c csrc/*/*.c csrc/*/*/*.c csrc/*/*.h)
 
 # The path-sensitive analyzer doesn't know that luaL_error never returns: it sees the rooms without Lua.
 USING_LUA := csrc/main.c $(wildcard csrc/bind/*.c csrc/host/*.c)
-ANALYZED  := $(wildcard csrc/base/*.c csrc/io/*.c csrc/protocol/*.c csrc/sandbox/*.c csrc/sandbox/rules/*.c \
+ANALYZED  := $(wildcard csrc/base/*.c csrc/aws/*.c csrc/io/*.c csrc/protocol/*.c csrc/sandbox/*.c csrc/sandbox/rules/*.c \
                         csrc/runner/*.c)
-TIDY_FLAGS = -std=gnu11 -D_GNU_SOURCE -DSUBMITTER_VERSION=\"x\" $$(pkg-config --cflags $(HOST_PACKAGES) libseccomp)
+TIDY_FLAGS = -std=gnu11 -D_GNU_SOURCE -DSUBMITTER_VERSION=\"x\" $$(pkg-config --cflags $(HOST_HEADERS) libseccomp)
 
 .PHONY: lint
 lint: packages-lint
 	@$(SUITE) 'format: clang-format --dry-run -Werror $(C_FILES) && echo "1 passed, 0 failed"' \
-	    'luacheck: luacheck -q --no-color lua spec rockspec/*.rockspec && echo "1 passed, 0 failed"' \
-	    'shellcheck: shellcheck .ci/run spec/*.sh spec/*/*.sh && echo "1 passed, 0 failed"' \
+	    'luacheck: luacheck -q --no-color lua spec docker rockspec/*.rockspec && echo "1 passed, 0 failed"' \
+	    'shellcheck: shellcheck .ci/run spec/*.sh spec/*/*.sh docker/*/*.sh docker/lambda/bootstrap && echo "1 passed, 0 failed"' \
 	    'layers: lua5.4 spec/layers.lua' \
 	    'cppcheck: cppcheck -q --error-exitcode=1 --std=c11 --inline-suppr --enable=warning,portability \
 	        --suppress=missingInclude -DSUBMITTER_VERSION=\"x\" -D__x86_64__ -D__linux__ csrc && echo "1 passed, 0 failed"' \

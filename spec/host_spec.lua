@@ -2,7 +2,8 @@ local host = require "submitter.host"
 
 describe("host", function()
   it("is the door to the C modules", function()
-    for _, name in ipairs { "child", "clock", "digest", "file", "json", "log", "system", "task", "text" } do
+    for _, name in ipairs { "child", "clock", "digest", "file", "http", "json", "log", "sigv4", "system", "task",
+      "text" } do
       assert.are.equal(require("submitter.core." .. name), host[name])
     end
   end)

@@ -19,8 +19,10 @@ int log_open(lua_State *L);
 int json_open(lua_State *L);
 int system_open(lua_State *L);
 int file_open(lua_State *L);
+int http_open(lua_State *L);
 int child_open(lua_State *L);
 int sandbox_open(lua_State *L);
+int sigv4_open(lua_State *L);
 int pattern_open(lua_State *L);
 
 #endif

@@ -7,10 +7,12 @@ local modules = {
   clock = "submitter.core.clock",
   digest = "submitter.core.digest",
   file = "submitter.core.file",
+  http = "submitter.core.http",
   json = "submitter.core.json",
   log = "submitter.core.log",
   pattern = "submitter.core.pattern",
   sandbox = "submitter.core.sandbox",
+  sigv4 = "submitter.core.sigv4",
   system = "submitter.core.system",
   task = "submitter.core.task",
   text = "submitter.core.text",
@@ -21,8 +23,8 @@ return setmetatable({}, {
   __index = function(self, name)
     local module_name = modules[name]
     if not module_name then
-      error(("submitter.host has no module %q; it has child, clock, digest, file, json, log, pattern, sandbox, "
-        .. "system, task, text and watchdog"):format(tostring(name)), 2)
+      error(("submitter.host has no module %q; it has child, clock, digest, file, http, json, log, pattern, "
+        .. "sandbox, sigv4, system, task, text and watchdog"):format(tostring(name)), 2)
     end
     local module = require(module_name)
     rawset(self, name, module)

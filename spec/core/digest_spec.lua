@@ -2,6 +2,19 @@ local host = require "submitter.host"
 
 local digest = host.digest
 
+local bytes = {}
+for byte = 0, 255 do bytes[byte + 1] = string.char(byte) end
+local tables_text = table.concat(bytes):rep(3)
+
+local function slow_crc32(text)
+  local crc = 0xffffffff
+  for index = 1, #text do
+    crc = crc ~ text:byte(index)
+    for _ = 1, 8 do crc = crc & 1 == 1 and crc >> 1 ~ 0xedb88320 or crc >> 1 end
+  end
+  return crc ~ 0xffffffff
+end
+
 describe("core.digest", function()
   it("knows MD5 (RFC 1321)", function()
     assert.are.equal("d41d8cd98f00b204e9800998ecf8427e", digest.md5(""))
@@ -35,6 +48,29 @@ describe("core.digest", function()
       return ("%02x"):format(c:byte()) end)))
   end)
 
+  it("knows CRC-32 (IEEE 802.3), whatever the length", function()
+    assert.are.equal("cbf43926", digest.crc32("123456789"))
+    assert.are.equal("00000000", digest.crc32(""))
+    assert.are.equal("35f6edc8", digest.crc32(tables_text .. "tail"))
+    -- Whole steps of eight bytes and any rest agree with one byte at a time.
+    for length = 0, 40 do
+      local text = tables_text:sub(1, length)
+      assert.are.equal(slow_crc32(text), tonumber(digest.crc32(text), 16))
+    end
+    assert.are.equal("\xcb\xf4\x39\x26", digest.crc32("123456789", "raw"))
+    assert.are.equal("y/Q5Jg==", digest.crc32("123456789", "base64"))
+  end)
+
+  it("gives base64 with padding (RFC 4648)", function()
+    assert.are.equal("1B2M2Y8AsgTpgAmY7PhCfg==", digest.md5("", "base64"))
+    assert.are.equal("47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=", digest.sha256("", "base64"))
+    assert.are.equal(44, #digest.hmac_sha256("k", "x", "base64"))
+    for count = 1, 9 do
+      assert.matches("^[%w+/]+=?=?$", digest.random(count, "base64"))
+      assert.are.equal((count + 2) // 3 * 4, #digest.random(count, "base64"))
+    end
+  end)
+
   it("gives random bytes", function()
     assert.matches("^%x+$", digest.random(16))
     assert.are.equal(32, #digest.random(16))
@@ -46,7 +82,7 @@ describe("core.digest", function()
   it("refuses misuse", function()
     assert.error_matches(function() digest.random(0) end, "1 to 256")
     assert.error_matches(function() digest.random(257) end, "1 to 256")
-    assert.error_matches(function() digest.md5("x", "base64") end, "invalid option 'base64'")
+    assert.error_matches(function() digest.md5("x", "base32") end, "invalid option 'base32'")
     assert.error_matches(function() digest.md5() end, "string expected")
     assert.error_matches(function() digest.hmac_sha256("k") end, "string expected")
   end)

@@ -1,0 +1,25 @@
+/* libcurl, loaded when it is first needed. Linked, it and the thirty libraries behind it would cost every start of the host
+ * 4 ms and 6 MiB, also where nothing speaks HTTP. */
+#ifndef SUBMITTER_IO_CURL_LIBRARY_H
+#define SUBMITTER_IO_CURL_LIBRARY_H
+
+#include <curl/curl.h>
+
+/* Each function of libcurl by its own name, without "curl_". */
+#define CURL_FUNCTIONS(each)                                                                                     \
+    each(global_init) each(version_info) each(easy_init) each(easy_cleanup) each(easy_setopt) each(easy_getinfo) \
+        each(easy_pause) each(easy_strerror) each(slist_append) each(slist_free_all) each(share_init)            \
+            each(share_setopt) each(share_cleanup) each(multi_init) each(multi_setopt) each(multi_add_handle)    \
+                each(multi_remove_handle) each(multi_socket_action) each(multi_info_read) each(multi_assign)     \
+                    each(multi_cleanup)
+
+#define CURL_POINTER(name) __typeof__(curl_##name) *name;
+struct curl_library {
+    CURL_FUNCTIONS(CURL_POINTER)
+};
+#undef CURL_POINTER
+
+/* The library, or NULL and in message (static text) why it can't be used. Not tried again after a failure. */
+const struct curl_library *curl_library(const char **message);
+
+#endif

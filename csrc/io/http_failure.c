@@ -1,0 +1,158 @@
+#include "http_failure.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "loop.h"
+
+/* ---- the target ---- */
+
+static bool starts_with(const char *text, const char *start) {
+    return !strncasecmp(text, start, strlen(start));
+}
+
+/* Bytes that no URL has as they are (RFC 3986, section 2): white space, control characters. */
+static bool has_forbidden(const char *url) {
+    for (const char *at = url; *at; at++)
+        if ((unsigned char)*at <= ' ' || *at == 0x7f)
+            return true;
+    return false;
+}
+
+static const char *url_problem(const char *url, const char *authority, size_t length) {
+    if (!authority)
+        return "the URL must begin with http:// or https://";
+    if (!length || *authority == ':')
+        return "the URL names no host";
+    if (memchr(authority, '@', length))
+        return "the URL must not hold a user's name or password";
+    if (has_forbidden(url))
+        return "the URL holds white space or a control character: encode it";
+    if (strchr(url, '#'))
+        return "the URL holds a #: encode it as %23";
+    return NULL;
+}
+
+static bool proxy_fits(const char *proxy) {
+    static const char *const schemes[] = { "http://", "https://", "socks5://", "socks5h://" };
+    if (!proxy || !*proxy)
+        return true;
+    for (size_t index = 0; index < sizeof schemes / sizeof *schemes; index++)
+        if (starts_with(proxy, schemes[index]))
+            return !has_forbidden(proxy);
+    return false;
+}
+
+static const char *by_environment(const char *name) {
+    const char *value = getenv(name);
+    return value && *value ? value : NULL;
+}
+
+bool http_target_read(struct http_target *target, const char *url, const char *proxy, const char *ca_file,
+                      const char **message) {
+    const char *authority = starts_with(url, "https://") ? url + 8 : starts_with(url, "http://") ? url + 7 : NULL;
+    size_t length = authority ? strcspn(authority, "/?#") : 0;
+    const char *problem = url_problem(url, authority, length);
+    /* A URL that is refused isn't repeated: what it has in the place of a host may be a password. */
+    if (problem) {
+        snprintf(target->authority, sizeof target->authority, "HTTP");
+    } else {
+        snprintf(target->authority, sizeof target->authority, "%.*s", (int)(length < 256 ? length : 256), authority);
+        if (!proxy_fits(proxy))
+            problem = "the proxy must be a URL that begins with http://, https://, socks5:// or socks5h://";
+    }
+    if (problem) {
+        *message = problem;
+        return false;
+    }
+    if (!ca_file)
+        ca_file = by_environment("AWS_CA_BUNDLE");
+    if (!ca_file)
+        ca_file = by_environment("SSL_CERT_FILE");
+    if (ca_file && !(target->ca_file = strdup(ca_file))) {
+        *message = "out of memory";
+        return false;
+    }
+    return true;
+}
+
+void http_target_clear(struct http_target *target) {
+    free(target->ca_file);
+    target->ca_file = NULL;
+}
+
+/* ---- failures ---- */
+
+static enum http_failure classify(const struct http_end *end) {
+    switch (end->result) {
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_PROXY:
+    case CURLE_INTERFACE_FAILED: return HTTP_CONNECT;
+    case CURLE_OPERATION_TIMEDOUT: return HTTP_TIMEOUT;
+    case CURLE_URL_MALFORMAT:
+    case CURLE_LOGIN_DENIED: return HTTP_URL;
+    case CURLE_OUT_OF_MEMORY: return HTTP_MEMORY;
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_SSL_ENGINE_NOTFOUND:
+    case CURLE_SSL_ENGINE_SETFAILED:
+    case CURLE_SSL_ENGINE_INITFAILED:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CIPHER:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_CRL_BADFILE:
+    case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_SSL_INVALIDCERTSTATUS:
+    case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
+    case CURLE_PEER_FAILED_VERIFICATION: return HTTP_TLS;
+    default:
+        /* What ends a connection before any request was sent on it, such as a proxy's refusal of CONNECT. */
+        return end->connected ? HTTP_CUT : HTTP_CONNECT;
+    }
+}
+
+static void describe_connect(const struct http_end *end, char *message, size_t size) {
+    if (end->proxy_status >= 300)
+        snprintf(message, size, "no connection: the proxy answered CONNECT with status %d", end->proxy_status);
+    else if (strstr(end->text, "Unsupported proxy"))
+        /* These words of curl's repeat the whole URL, and so a password in it. */
+        snprintf(message, size, "no connection: the proxy that the environment names has no URL that can be used");
+    else if (end->result == CURLE_COULDNT_CONNECT && end->system_error)
+        snprintf(message, size, "no connection: %s (%s)", loop_error_text(end->system_error), end->text);
+    else
+        snprintf(message, size, "no connection: %s", end->text);
+}
+
+static void describe_tls(const struct http_end *end, char *message, size_t size) {
+    const char *file = end->ca_file ? end->ca_file : "the system's file";
+    if (end->result == CURLE_SSL_CACERT_BADFILE)
+        snprintf(message, size,
+                 "TLS: the certificate authorities of %s can't be read; ca_file, AWS_CA_BUNDLE or "
+                 "SSL_CERT_FILE must name a PEM file",
+                 file);
+    else if (end->result == CURLE_PEER_FAILED_VERIFICATION)
+        snprintf(message, size,
+                 "TLS: the server can't be trusted: %s (authorities of %s; AWS_CA_BUNDLE or SSL_CERT_FILE "
+                 "can name another file)",
+                 end->text, file);
+    else
+        snprintf(message, size, "TLS: no handshake (1.2 or newer): %s", end->text);
+}
+
+enum http_failure http_failure_describe(const struct http_end *end, char *message, size_t size) {
+    enum http_failure failure = classify(end);
+    switch (failure) {
+    case HTTP_CONNECT: describe_connect(end, message, size); break;
+    case HTTP_TLS: describe_tls(end, message, size); break;
+    case HTTP_TIMEOUT:
+        snprintf(message, size, "timed out: no connection within %lld ms", (long long)end->connect_timeout_ms);
+        break;
+    case HTTP_URL: snprintf(message, size, "the URL is malformed: %s", end->text); break;
+    case HTTP_MEMORY: snprintf(message, size, "out of memory"); break;
+    default: snprintf(message, size, "the connection was cut: %s", end->text);
+    }
+    return failure;
+}
