@@ -90,6 +90,20 @@ describe("services", function()
     assert.matches("var/queue: .*SUBMITTER_VAR", message)
   end)
 
+  it("needs no folder for a bucket and a queue of Amazon's, and has one session for both", function()
+    local opened = assert(services.open(settings_for {
+      bucket = { kind = "s3", name = "submissions", region = "eu-central-1" },
+      queue = { kind = "sqs", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/submissions" },
+      aws = { profile = "none", region = "eu-central-1" },
+    }, "store", "queue"))
+    assert.is_nil(opened.directory)
+    assert.is_nil(root:stat("deep"))
+    assert.is_function(opened.store.get)
+    assert.is_function(opened.queue.receive)
+    assert.is_table(opened.session)
+    opened:close()
+  end)
+
   it("throws on a part that it doesn't know", function()
     assert.has_error(function() services.open(settings_for(), "rooms") end)
   end)

@@ -66,10 +66,10 @@ function buckets.directory(self)
 end
 
 function buckets.s3(self, settings)
-  return require("submitter.store.s3").open {
-    session = session(self), bucket = settings.name, region = settings.region, endpoint = settings.endpoint,
-    path_style = settings.path_style,
+  local client = require("submitter.aws.client").new {
+    session = session(self), service = "s3", region = settings.region, endpoint = settings.endpoint,
   }
+  return require("submitter.store.s3").open { client = client, name = settings.name, path_style = settings.path_style }
 end
 
 function queues.directory(self)

@@ -57,7 +57,7 @@ make_root() {
     rm -rf "$work/root"
     # shellcheck disable=SC2046 # words on purpose
     mmdebstrap --quiet --variant=minbase --include=systemd,systemd-sysv,dbus,dbus-user-session,libpam-systemd,uidmap \
-        --include=python3,liblua5.4-0,libuv1,libssl3,lua-cjson,lua-argparse,lua-busted \
+        --include=python3,liblua5.4-0,libuv1,libssl3,lua-cjson,lua-expat,lua-argparse,lua-busted \
         "$VERSION_CODENAME" "$work/root" $(sources) >"$work/root.log" 2>&1 || return 1
     touch "$work/root.made"
 }
