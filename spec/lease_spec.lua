@@ -75,4 +75,30 @@ describe("a lease", function()
     kept:stop()
     assert.is_false(kept.lost)
   end)
+
+  it("is lost in time when the queue doesn't answer", function()
+    queue.extend = function() host.task.event():wait(60000) end
+    local kept = keep(60)
+    local before_ms = host.clock.monotonic_ms()
+    support.eventually("the loss", function() return #lost > 0 end)
+    assert.is_true(host.clock.monotonic_ms() - before_ms < 2000)
+    assert.matches("no answer before the message's visibility ended", lost[1], 1, true)
+    kept:stop()
+  end)
+
+  it("is extended sooner where the queue gave less than was asked", function()
+    local times, granted = {}, { 200, 20 }
+    queue.extend = function()
+      times[#times + 1] = host.clock.monotonic_ms()
+      if not granted[#times] then return nil, "12 hours are over", "lease_lost" end
+      return true, granted[#times]
+    end
+    local kept = keep(200)
+    support.eventually("the end", function() return #lost > 0 end)
+    assert.are.equal(3, #times)
+    assert.is_true(times[2] - times[1] >= 100)
+    assert.is_true(times[3] - times[2] >= 10 and times[3] - times[2] < 90)
+    assert.are.same({ "12 hours are over" }, lost)
+    kept:stop()
+  end)
 end)

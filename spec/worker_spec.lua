@@ -1,8 +1,11 @@
 local host = require "submitter.host"
+local notify = require "submitter.notify"
 local support = require "spec.support"
 local worker = require "submitter.worker"
 
 local fake = require "spec.fake.grading"
+local fake_sqs = require "spec.fake.sqs"
+local sqs_queue = require "submitter.queue.sqs"
 
 local truth_key = fake.base .. "/grading/results/" .. fake.subid .. ".json"
 local result_key, error_key = fake.prefix .. ".result.json", fake.prefix .. ".error.json"
@@ -96,11 +99,86 @@ describe("the worker", function()
     assert.are.same({}, parts.queue.dead)
   end)
 
+  -- A notification with a record for each key; anything but a text stands as it is.
+  local function notification(...)
+    local records = host.json.array {}
+    for index, what in ipairs { ... } do
+      records[index] = type(what) == "string" and notify.records(what).Records[1] or what
+    end
+    return host.json.encode { Records = records }
+  end
+
+  it("grades all that an event announces, then puts it away for the record that can't be read", function()
+    local second = ("%032x"):format(2)
+    local prefix = fake.base .. "/" .. second .. "/" .. second
+    parts.store.objects[prefix .. ".json"] = fake.document { subid = second }
+    parts.store.objects[prefix .. ".py"] = "sum"
+    local id = parts.queue:send(notification(fake.prefix .. ".json", 5, fake.base .. "/notes", prefix .. ".json"))
+    local lines = run_once()
+    assert.are.equal("AC", fake.published(parts, result_key).verdict)
+    assert.are.equal("AC", fake.published(parts, prefix .. ".result.json").verdict)
+    assert.are.equal("message", parts.queue.dead[id].class)
+    assert.are.equal(1, parts.queue.dead[id].failures)
+    assert.are.equal("Records[2] has no eventName and s3.object.key; expected an S3 event record",
+      parts.queue.dead[id].reason)
+    assert.are.equal("submission_failed", events(lines))
+  end)
+
+  it("tries again what may come before it gives an event up", function()
+    parts.store.objects[fake.prefix .. ".py"] = nil
+    local asked = 0
+    parts.store.fail = function(call)
+      if call == "get " .. fake.prefix .. ".py" then
+        asked = asked + 1
+        if asked == 2 then parts.store.objects[fake.prefix .. ".py"] = "sum" end
+      end
+    end
+    local id = parts.queue:send(notification(fake.prefix .. ".json", 5))
+    run_once()
+    assert.are.equal(1, #parts.queue.failed[id])
+    assert.are.equal("AC", fake.published(parts, result_key).verdict)
+    assert.are.equal("message", parts.queue.dead[id].class)
+    assert.matches("Records[2]", parts.queue.dead[id].reason, 1, true)
+  end)
+
+  it("names all for which an event is given up", function()
+    local second = ("%032x"):format(2)
+    local prefix = fake.base .. "/" .. second .. "/" .. second
+    parts.store.objects[prefix .. ".json"] = fake.document { subid = second }
+    parts.store.objects[prefix .. ".py"] = ""
+    parts.store.objects[fake.prefix .. ".py"] = "a\0b"
+    local id = parts.queue:send(notification(fake.prefix .. ".json", prefix .. ".json", 5))
+    run_once()
+    local letter = parts.queue.dead[id]
+    assert.are.equal("rejected", letter.class)
+    for _, words in ipairs { "NUL byte at offset 1", second .. ": ", ".py is empty", "Records[3] has no" } do
+      assert.matches(words, letter.reason, 1, true)
+    end
+  end)
+
+  it("deletes quietly what announces nothing", function()
+    local quiet = {}
+    finally(support.replace(host.log, { debug = function(event, fields) quiet[#quiet + 1] = { event, fields } end }))
+    local ids = {}
+    for _, body in ipairs {
+      host.json.encode { Event = "s3:TestEvent" }, '{"Records":[]}', notification(fake.base .. "/grading/test.in"),
+      host.json.encode { Type = "SubscriptionConfirmation", Message = "x" },
+    } do
+      ids[#ids + 1] = parts.queue:send(body)
+    end
+    assert.are.equal("", events((run_once())))
+    for index, id in ipairs(ids) do
+      assert.is_not_nil(parts.queue.deleted[id])
+      assert.are.same({ "message_announces_nothing", id }, { quiet[index][1], quiet[index][2].id })
+      assert.is_string(quiet[index][2].reason)
+    end
+  end)
+
   it("puts away a message that says nothing", function()
     local ids = {}
     for _, body in ipairs {
       "", "{", "[]", "{}", '{"subdata":5}', '{"subdata":"a/../b"}', '{"subdata":"' .. ("x"):rep(5000) .. '"}',
-      '{"subdata":"a/b/c/d.json"}', fake.message { mode = "exam" },
+      '{"subdata":"a/b/c/d.json"}', fake.message { mode = "exam" }, '{"Records":[5]}',
     } do
       ids[#ids + 1] = parts.queue:send(body)
     end
@@ -350,6 +428,77 @@ describe("the worker", function()
     assert.is_not_nil(parts.queue.deleted[id])
   end)
 
+  it("tells when the queue last answered", function()
+    local calls, before_ms = 0, host.clock.now_ms()
+    parts.queue.trouble = function(verb)
+      if verb ~= "receive" then return end
+      calls = calls + 1
+      if calls ~= 2 and calls <= 3 then return "no route to the queue", "unavailable" end
+    end
+    parts.queue:send(fake.message())
+    local one = assert(worker.new(parts))
+    local lines = support.logged(function() assert(one:run { once = true }) end)
+    assert.are.equal("none yet", lines[1].fields.last_poll)
+    assert.matches("^%d%d%d%d%-%d%d%-%d%dT", lines[2].fields.last_poll)
+    assert.is_true(one.last_poll_ms >= before_ms and one.last_poll_ms <= host.clock.now_ms())
+    -- A poll that is answered ends the growth of the pauses.
+    assert.are.equal(lines[1].fields.pause_ms, lines[2].fields.pause_ms)
+  end)
+
+  it("waits out its pause also when submissions end meanwhile", function()
+    local calls = {}
+    parts.queue.trouble = function(verb)
+      if verb ~= "receive" then return end
+      calls[#calls + 1] = host.clock.monotonic_ms()
+      if #calls > 1 and #calls <= 3 then return "no route to the queue", "unavailable" end
+    end
+    parts.runner.programs.slow = function()
+      host.clock.sleep_ms(10)
+      return "3\n"
+    end
+    parts.store.objects[fake.prefix .. ".py"] = "slow"
+    parts.queue:send(fake.message())
+    run_once()
+    assert.is_true(calls[3] - calls[2] >= 100)
+    assert.is_true(calls[4] - calls[3] >= 200)
+  end)
+
+  it("pauses up to 10 s, and up to a minute where somebody has to change something", function()
+    local one = assert(worker.new(parts))
+    one.stopping = true -- nothing is waited for
+    for code, longest_ms in pairs { unavailable = 10000, environment = 60000 } do
+      one.pause_ms = nil
+      local lines = support.logged(function()
+        for _ = 1, 12 do one:trouble("no", code) end
+      end)
+      assert.are.equal(200, lines[1].fields.pause_ms)
+      assert.are.equal(6400, lines[6].fields.pause_ms)
+      assert.are.equal(longest_ms, lines[12].fields.pause_ms)
+    end
+  end)
+
+  it("ends by the rules of a queue whose counts lag behind", function()
+    local waits, depths = {}, 0
+    parts.queue.once = { wait_ms = 7, looks = 3 }
+    local receive, depth = parts.queue.receive, parts.queue.depth
+    parts.queue.receive = function(self, options)
+      waits[#waits + 1] = options.wait_ms
+      -- It comes while the counts say that there is nothing.
+      if #waits == 3 then self:send(fake.message()) end
+      return receive(self, options)
+    end
+    parts.queue.depth = function(self)
+      depths = depths + 1
+      if depths == 4 then return { ready = 1, held = 0 } end
+      return depth(self)
+    end
+    run_once()
+    assert.are.equal("AC", fake.published(parts, result_key).verdict)
+    -- Two looks, the message, one look with a count that is wrong, and three.
+    assert.is_true(#waits >= 7)
+    for _, wait_ms in ipairs(waits) do assert.are.equal(7, wait_ms) end
+  end)
+
   it("says so where the queue doesn't take what became of a message", function()
     parts.queue.trouble = function(verb)
       if verb == "delete" then return "no route to the queue", "unavailable" end
@@ -365,6 +514,93 @@ describe("the worker", function()
     assert.are.equal("message_not_settled", events(lines))
     assert.are.equal(1, parts.queue:depth().held)
     parts.queue.held = {}
+  end)
+
+  describe("on SQS", function()
+    local server
+
+    before_each(function()
+      server = fake_sqs.open()
+      server.second_ms = 20
+      parts.configuration.visibility_ms = 600000
+      parts.queue = assert(sqs_queue.open {
+        session = {}, url = server.url, dead_letter_url = server.dead_url, failure_limit = 3, client = server,
+      })
+    end)
+
+    local function serve(action)
+      local one = assert(worker.new(parts))
+      local serving = host.task.spawn("serving", function() assert(one:run {}) end)
+      local lines = support.logged(function() action(one) end)
+      one:stop()
+      assert(serving:join())
+      parts.queue:close()
+      return lines
+    end
+
+    it("grades, deletes, and ends when there is no more", function()
+      for number = 1, 12 do assert(parts.queue:send(fake.message { regrade = "r" .. number })) end
+      parts.configuration.slots = 12
+      assert.are.equal("", events((run_once())))
+      assert.are.equal(12, fake.published(parts, truth_key).run)
+      assert.are.equal(0, #server:messages(server.url))
+    end)
+
+    it("writes a dead letter after as many failures as are allowed", function()
+      parts.configuration.retry_delay_ms = 10
+      parts.store.objects[fake.prefix .. ".py"] = nil
+      assert(parts.queue:send(fake.message()))
+      run_once()
+      local letter = server:messages(server.dead_url)[1]
+      assert.are.equal("missing", letter.attributes.Class.StringValue)
+      assert.are.equal("3", letter.attributes.Failures.StringValue)
+      assert.are.equal(0, #server:messages(server.url))
+    end)
+
+    it("keeps a job that is longer than its visibility", function()
+      parts.configuration.visibility_ms = 2000
+      server.second_ms = 1000
+      parts.runner.programs.slow = function()
+        host.clock.sleep_ms(1200)
+        return "3\n"
+      end
+      parts.store.objects[fake.prefix .. ".py"] = "slow"
+      assert(parts.queue:send(fake.message()))
+      serve(function()
+        support.eventually("the end", function() return #server:messages(server.url) == 0 end, 20000)
+      end)
+      assert.is_true(#server:asked "ChangeMessageVisibilityBatch" >= 2)
+      assert.are.equal(1, server.handles)
+    end)
+
+    it("goes on when the queue is deleted and made again", function()
+      local lines = serve(function()
+        support.eventually("a poll", function() return #server:asked "ReceiveMessage" > 0 end)
+        server.queues[server.url] = nil
+        support.eventually("the trouble", function() return #server:asked "ReceiveMessage" >= 3 end)
+        server:make(server.url)
+        assert(parts.queue:send(fake.message()))
+        support.eventually("the report", function() return parts.store.objects[result_key] end, 20000)
+        support.eventually("the end", function() return #server:messages(server.url) == 0 end)
+      end)
+      assert.are.equal("queue_unavailable", lines[1].event)
+      assert.are.equal("environment", lines[1].fields.class)
+      assert.matches("there is no queue", lines[1].fields.reason, 1, true)
+    end)
+
+    it("hands on what its last poll brought when it is stopped", function()
+      server.second_ms = 1000
+      serve(function(one)
+        support.eventually("the poll", function() return server.now_under_way == 1 end)
+        one:stop()
+        host.clock.sleep_ms(5)
+        assert(parts.queue:send(fake.message()))
+      end)
+      assert.is_nil(parts.store.objects[result_key])
+      local message = server:messages(server.url)[1]
+      assert.are.equal(1, message.receives)
+      assert.is_true(message.visible_s <= server:now_s())
+    end)
   end)
 
   describe("without once", function()

@@ -11,6 +11,17 @@ Lease.__index = Lease
 -- After a failed extension it is tried again this much sooner than at half the visibility.
 local HASTE = 8
 
+-- An extension that has no answer when the visibility ends came too late, whatever the answer will be. True and for how
+-- long the message is hidden; or nil, message, code.
+local function extend(self, hidden_until_ms)
+  local left_ms = math.max(1, hidden_until_ms - host.clock.monotonic_ms())
+  local extended, message, code = host.task.within(left_ms, self.queue.extend, self.queue, self.message,
+    self.visibility_ms)
+  if extended then return true, message or self.visibility_ms end
+  if code == "timeout" then message = "the queue gave no answer before the message's visibility ended" end
+  return nil, message, code
+end
+
 local function lose(self, reason)
   self.lost = true
   self.on_lost(reason)
@@ -22,15 +33,15 @@ local function watch(self)
   local pause_ms = math.max(1, visibility_ms // 2)
   while not self.ended:wait(pause_ms) do
     local before_ms = host.clock.monotonic_ms()
-    local extended, message, code = self.queue:extend(self.message, visibility_ms)
+    local extended, result, code = extend(self, hidden_until_ms)
     if self.ended:is_set() then return end
     if extended then
-      hidden_until_ms = before_ms + visibility_ms
-      pause_ms = math.max(1, visibility_ms // 2)
+      hidden_until_ms = before_ms + result
+      pause_ms = math.max(1, result // 2)
     elseif code == "lease_lost" or host.clock.monotonic_ms() >= hidden_until_ms then
-      return lose(self, message)
+      return lose(self, result)
     else
-      host.log.warn("lease_not_extended", { id = self.message.id, reason = message })
+      host.log.warn("lease_not_extended", { id = self.message.id, reason = result })
       pause_ms = math.max(1, visibility_ms // HASTE)
     end
   end

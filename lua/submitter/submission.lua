@@ -3,8 +3,9 @@
 --- rely on it.
 
 local host = require "submitter.host"
-local key = require "submitter.key"
+local json_object = require "submitter.json_object"
 local notify = require "submitter.notify"
+local request = require "submitter.notify.request"
 local units = require "submitter.units"
 
 local submission = {}
@@ -13,40 +14,7 @@ local submission = {}
 submission.document_limit_bytes = 64 << 10
 submission.message_limit_bytes = 256 << 10
 
-local byte_order_mark = "\xEF\xBB\xBF"
-
-local function found(value)
-  local kind = type(value)
-  if value == nil then
-    return "nothing"
-  elseif value == host.json.null then
-    return "null"
-  elseif kind == "string" then
-    return units.format_text(value, 80)
-  elseif kind == "table" then
-    return #value > 0 and "an array" or next(value) ~= nil and "an object" or "an empty array or object"
-  end
-  return ("the %s %s"):format(kind, tostring(value))
-end
-
--- Decodes a text that has to hold one JSON object.
-local function decode_object(text, what)
-  if text:sub(1, #byte_order_mark) == byte_order_mark then
-    text = text:sub(#byte_order_mark + 1)
-  end
-  local first = text:match("^%s*(%S)")
-  if not first then
-    return nil, what .. " is empty; expected a JSON object"
-  end
-  local value, message = host.json.decode(text)
-  if value == nil then
-    return nil, ("%s isn't JSON: %s"):format(what, message)
-  end
-  if first ~= "{" then
-    return nil, ("%s must be a JSON object, found %s"):format(what, found(value))
-  end
-  return value
-end
+local found = json_object.found
 
 --- The identity of a group's submission to one assignment: MD5 over admin, event, assignment and the sorted tokens,
 --- joined by newlines. The same students submitting the same assignment again have the same.
@@ -146,7 +114,7 @@ function submission.parse(text, location, limit_bytes)
   if #text > limit_bytes then
     return nil, ("the submission document has %d bytes; at most %d are read"):format(#text, limit_bytes), "rejected"
   end
-  local object, message = decode_object(text, "the submission document")
+  local object, message = json_object.decode(text, "the submission document")
   if not object then
     return nil, message, "rejected"
   end
@@ -190,81 +158,33 @@ function submission.encode(document)
 end
 
 --- Writes the body of the message that announces a submission.
----@param request {key:string, mode:"test"|"grade"|nil, regrade:string|nil}
----@return string
-function submission.message(request)
-  return host.json.encode(host.json.ordered({ "subdata", "mode", "regrade" }, {
-    subdata = request.key,
-    mode = request.mode,
-    regrade = request.regrade,
-  }))
-end
-
-local function read_request(object)
-  local document_key = object.subdata
-  if type(document_key) ~= "string" then
-    return nil, ("the message's field subdata must be the key of a submission document, found %s"):format(
-      found(document_key))
-  end
-  local location, message = key.parse_document(document_key)
-  if not location then
-    return nil, "the message's field subdata: " .. message
-  end
-  local mode, regrade = object.mode, object.regrade
-  if mode == nil or mode == host.json.null then
-    mode = "test"
-  end
-  if mode ~= "test" and mode ~= "grade" then
-    return nil, ('the message\'s field mode must be "test" or "grade", found %s'):format(found(mode))
-  end
-  if regrade == host.json.null then
-    regrade = nil
-  end
-  if regrade ~= nil and (type(regrade) ~= "string" or not regrade:find("^[%w%.:_-]+$") or #regrade > 128) then
-    return nil, ("the message's field regrade must be a name of 1 to 128 letters, digits and .:_-, found %s"):format(
-      found(regrade))
-  end
-  return { key = document_key, mode = mode, regrade = regrade, location = location }
-end
-
----@class Request
----@field key string
----@field mode "test"|"grade"
----@field regrade string|nil
----@field location Location
+---@type fun(parts:{key:string, mode:"test"|"grade"|nil, regrade:string|nil}):string
+submission.message = request.encode
 
 --- Reads a message's body: `{"subdata": "<key>"}` with mode and regrade, or a bucket's own event notification in any of
 --- its wrappings, which may announce several submissions, or none.
 ---@param body string
 ---@return Request[]|nil
----@return string|{key:string, reason:string}[] message why it can't be read; or what a notification named besides
----@return "message"|nil code
+---@return Skipped[]|string skipped what a notification named besides; or why the message can't be read
+---@return FailedRecord[]|"message" failed the notification's records that can't be read; or the code
 function submission.parse_message(body)
   if #body > submission.message_limit_bytes then
     return nil, ("the message has %d bytes; at most %d are read"):format(#body, submission.message_limit_bytes),
       "message"
   end
-  local object, message = decode_object(body, "the message")
+  local object, problem = json_object.decode(body, "the message")
   if not object then
-    return nil, message, "message"
+    return nil, problem, "message"
   end
-  if object.subdata ~= nil or not notify.is_event(object) then
-    local request, reason = read_request(object)
-    if not request then
-      return nil, reason, "message"
-    end
-    return { request }, {}
-  end
-  local bodies, skipped = notify.messages(object)
-  if not bodies then
-    return nil, skipped, "message"
+  local messages, skipped, failed = notify.messages(object, body)
+  if not messages then
+    return nil, skipped, failed
   end
   local requests = {}
-  for index, one in ipairs(bodies) do
-    -- What notify builds it has checked; the same reader keeps the two from drifting apart.
-    requests[index] = assert(read_request(host.json.decode(one)))
+  for index, one in ipairs(messages) do
+    requests[index] = one.request
   end
-  return requests, skipped
+  return requests, skipped, failed
 end
 
 return submission

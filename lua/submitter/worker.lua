@@ -4,6 +4,7 @@
 local grading = require "submitter.grading"
 local host = require "submitter.host"
 local lease = require "submitter.lease"
+local notify = require "submitter.notify"
 local pipeline = require "submitter.pipeline"
 local retry = require "submitter.retry"
 local submission = require "submitter.submission"
@@ -15,10 +16,13 @@ local worker = {}
 local RECEIVE_MS = 20000
 -- How often `once` looks whether others have finished what they hold.
 local ONCE_FIRST_MS, ONCE_LONGEST_MS = 20, 500
--- When the queue can't be reached.
-local TROUBLE_FIRST_MS, TROUBLE_LONGEST_MS = 200, 10000
+-- When the queue can't be reached; and when it won't be before somebody changes something.
+local TROUBLE_FIRST_MS, TROUBLE_LONGEST_MS, PERMANENT_LONGEST_MS = 200, 10000, 60000
+-- A queue whose counts are exact is empty when one look says so. Others have rules of their own (`queue.once`).
+local EXACT = { wait_ms = 0, looks = 1 }
 
 ---@class Worker
+---@field last_poll_ms integer|nil when the queue last answered a poll; wall clock
 local Worker = {}
 Worker.__index = Worker
 
@@ -64,18 +68,41 @@ end
 -- Which of several outcomes decides about the message that announced them all.
 local weight = { done = 0, dead = 1, retry = 2, lost = 3 }
 
+-- Two outcomes of one message. Of what is given up nothing goes unsaid.
+local function merge(decisive, outcome)
+  if weight[outcome.kind] > weight[decisive.kind] then return outcome end
+  if outcome.kind == "dead" and decisive.kind == "dead" then
+    decisive.reason = ("%s; %s: %s"):format(decisive.reason, outcome.subid, outcome.reason)
+  end
+  return decisive
+end
+
+-- A record that can't be read never will be: the message is put away for it, once there is nothing left to try. What was
+-- graded stands.
+local function with_failed_records(outcome, failed)
+  if #failed == 0 or outcome.kind == "retry" or outcome.kind == "lost" then return outcome end
+  local reason = notify.reason(failed)
+  if outcome.kind == "done" then return { kind = "dead", reason = reason, class = "message" } end
+  outcome.reason = outcome.reason .. "; " .. reason
+  return outcome
+end
+
 function Worker:grade(message, kept)
-  local requests, reason, class = submission.parse_message(message.body)
-  if not requests then return { kind = "dead", reason = reason, class = class } end
+  local requests, skipped, failed = submission.parse_message(message.body)
+  if not requests then return { kind = "dead", reason = skipped, class = failed } end
+  if #requests == 0 and #failed == 0 then
+    local reason = skipped[1] and skipped[1].reason or "it has no records"
+    host.log.debug("message_announces_nothing", { id = message.id, reason = reason })
+  end
   local is_last = message.failures + 1 >= self.configuration.failure_limit
   local decisive = { kind = "done" }
   for _, request in ipairs(requests) do
     local outcome = self:alone(request, function() return grading.grade(self, request, kept, is_last) end)
-    if weight[outcome.kind] > weight[decisive.kind] then decisive = outcome end
+    decisive = merge(decisive, outcome)
     if outcome.kind == "lost" then break end
   end
   if decisive.kind == "retry" and is_last then decisive.kind = "dead" end
-  return decisive
+  return with_failed_records(decisive, failed)
 end
 
 -- The queue's answer to what was decided; when it can't take it, the message comes again by itself.
@@ -149,19 +176,29 @@ function Worker:receive(wait_ms)
     max = self.configuration.slots - self.in_flight, wait_ms = wait_ms,
     visibility_ms = self.configuration.visibility_ms,
   }
-  if wait_ms == 0 then return self.queue:receive(options) end
-  self.waits_for_messages = true
+  self.waits_for_messages = wait_ms > 0
   local returned, messages, problem, code = pcall(self.queue.receive, self.queue, options)
   self.waits_for_messages = false
-  if returned then return messages, problem, code end
-  if self.stopping then return {} end
-  error(messages, 0)
+  if not returned then
+    if self.stopping and wait_ms > 0 then return {} end
+    error(messages, 0)
+  end
+  if messages then self.last_poll_ms = host.clock.now_ms() end
+  return messages, problem, code
 end
 
+-- The queue gave no answer: waits longer and longer, whatever ends meanwhile, and with jitter, so that many workers don't
+-- come back together.
 function Worker:trouble(problem, code)
-  self.pause_ms = math.min((self.pause_ms or TROUBLE_FIRST_MS // 2) * 2, TROUBLE_LONGEST_MS)
-  host.log.warn("queue_unavailable", { reason = problem, class = code, pause_ms = self.pause_ms })
-  self:wait_for_change(self.pause_ms)
+  local longest_ms = code == "environment" and PERMANENT_LONGEST_MS or TROUBLE_LONGEST_MS
+  self.pause_ms = math.min((self.pause_ms or TROUBLE_FIRST_MS // 2) * 2, longest_ms)
+  host.log.warn("queue_unavailable", { reason = problem, class = code, pause_ms = self.pause_ms,
+    last_poll = self.last_poll_ms and host.clock.utc(self.last_poll_ms) or "none yet" })
+  local pause_ms = self.pause_ms // 2 + math.random(0, self.pause_ms // 2)
+  local until_ms = host.clock.monotonic_ms() + pause_ms
+  while not self.stopping and host.clock.monotonic_ms() < until_ms do
+    self:wait_for_change(math.max(1, until_ms - host.clock.monotonic_ms()))
+  end
 end
 
 -- Polls until told to stop.
@@ -183,21 +220,24 @@ end
 
 -- Polls until the queue holds nothing, also nothing that another worker has or that waits for its next try.
 function Worker:serve_once()
-  local pause_ms = ONCE_FIRST_MS
+  local rules = self.queue.once or EXACT
+  local pause_ms, found_nothing = ONCE_FIRST_MS, 0
   while not self.stopping do
     if self.in_flight >= self.configuration.slots then
       self:wait_for_change()
     else
-      local messages, problem, code = self:receive(0)
+      local messages, problem, code = self:receive(rules.wait_ms)
       local depth
       if messages and #messages == 0 then
         depth, problem, code = self.queue:depth()
-        if depth and self.in_flight == 0 and depth.ready + depth.held == 0 then return end
+        local empty = depth and self.in_flight == 0 and depth.ready + depth.held == 0
+        found_nothing = empty and found_nothing + 1 or 0
+        if found_nothing >= rules.looks then return end
       end
       if not messages or #messages == 0 and not depth then
         self:trouble(problem, code)
       elseif #messages > 0 then
-        self.pause_ms, pause_ms = nil, ONCE_FIRST_MS
+        self.pause_ms, pause_ms, found_nothing = nil, ONCE_FIRST_MS, 0
         for _, message in ipairs(messages) do self:begin(message) end
       else
         self:wait_for_change(pause_ms)

@@ -173,6 +173,37 @@ describe("the command line", function()
       end
       assert.equal(0, status().ready)
     end)
+
+    it("queues what can be read, and tells what can't", function()
+      local mixed = host.json.decode(event(document_key, document_key))
+      mixed.Records[3] = { eventVersion = "3.0" }
+      local ended = support.submitter(folder, { "notify" }, { input = host.json.encode(mixed) })
+      assert.equal(1, ended.exit_code)
+      assert.truthy(ended.stdout:find("queued   {\"subdata\":\"" .. document_key, 1, true))
+      assert.truthy(ended.stdout:find("skipped  " .. document_key .. ": the event names it twice", 1, true))
+      assert.equal("submitter notify: Records[3]: the eventVersion is \"3.0\"; only 2.x is understood\n", ended.stderr)
+      assert.equal(1, status().ready)
+    end)
+
+    it("takes a message out of what wraps it", function()
+      local body = ('{"mode":"grade","subdata":"%s"}'):format(document_key)
+      local ended = support.submitter(folder, { "notify" },
+        { input = host.json.encode { Type = "Notification", Message = body } })
+      assert.equal(0, ended.exit_code, ended.stderr)
+      assert.equal("queued   " .. body .. "\n", ended.stdout)
+    end)
+
+    it("says what the queue didn't take", function()
+      local function record(fields) return { eventSource = "aws:sqs", body = host.json.encode(fields) } end
+      local large = record { subdata = document_key, note = ("x"):rep(300 << 10) }
+      local good = record { subdata = document_key, mode = "grade" }
+      local ended = support.submitter(folder, { "notify" }, { input = host.json.encode { Records = { large, good } } })
+      assert.equal(3, ended.exit_code)
+      assert.truthy(ended.stderr:find("a queue takes at most 262144", 1, true), ended.stderr)
+      assert.truthy(ended.stderr:find("1 of 2 messages couldn't be queued", 1, true), ended.stderr)
+      assert.truthy(ended.stdout:find("queued   ", 1, true))
+      assert.equal(1, status().ready)
+    end)
   end)
 
   describe("grade", function()

@@ -365,7 +365,7 @@ local second = {
 }
 local kept = read(by_name["cases: 300 lines"].place.names.result)
 -- The first worker's letters about these are done with.
-for _, letter in pairs(letters) do must(require("submitter.queue.dead").drop(services.queue, letter)) end
+for _, letter in pairs(letters) do must(services.queue:drop(letter)) end
 lines = serve()
 letters = dead_letters()
 for _, one in ipairs(second) do judge(one, letters, lines) end

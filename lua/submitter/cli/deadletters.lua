@@ -1,5 +1,4 @@
 --- `submitter deadletters`: the messages that were given up, and what becomes of them.
-local dead = require "submitter.queue.dead"
 local host = require "submitter.host"
 local options = require "submitter.cli.options"
 local terminal = require "submitter.cli.terminal"
@@ -31,12 +30,13 @@ function command.describe(parser)
     :description("Removes dead letters for ever.\n\nExample: submitter deadletters drop ID")), "forget")
 end
 
-local order = { "id", "reason", "class", "receives", "failures", "sent", "died", "body" }
+local order = { "id", "message_id", "reason", "class", "receives", "failures", "sent", "died", "body" }
 
 local function as_json(letter)
   return host.json.ordered(order, {
-    id = letter.id, body = letter.body, reason = letter.reason, class = letter.class, receives = letter.receives,
-    failures = letter.failures, sent = host.clock.utc(letter.sent_ms), died = host.clock.utc(letter.died_ms),
+    id = letter.id, message_id = letter.message_id, body = letter.body, reason = letter.reason, class = letter.class,
+    receives = letter.receives, failures = letter.failures, sent = host.clock.utc(letter.sent_ms),
+    died = host.clock.utc(letter.died_ms),
   })
 end
 
@@ -71,6 +71,8 @@ function actions.show(_, letters, arguments)
         { "reason", letter.reason },
         { "counts", ("received %d, failed %d"):format(letter.receives, letter.failures) },
         { "body", letter.body },
+        -- Where letters are messages themselves: the one that it tells about, as the worker's log calls it.
+        letter.message_id and { "message", letter.message_id },
       } do
         io.stdout:write(("%-9s"):format(line[1]), " ", terminal.escape(line[2]), "\n")
       end
@@ -117,17 +119,20 @@ local function each(letters, arguments, done, work)
 end
 
 function actions.retry(queue, letters, arguments)
-  return each(letters, arguments, "queued", function(letter) return dead.retry(queue, letter) end)
+  return each(letters, arguments, "queued", function(letter) return queue:retry(letter) end)
 end
 
 function actions.drop(queue, letters, arguments)
-  return each(letters, arguments, "dropped", function(letter) return dead.drop(queue, letter) end)
+  return each(letters, arguments, "dropped", function(letter) return queue:drop(letter) end)
 end
 
 function command.run(arguments)
   return options.with_services(arguments, { "queue" }, function(services)
     local letters, message = services.queue:dead_letters()
     if not letters then return nil, message, "environment" end
+    if letters.is_cut then
+      io.stderr:write(("these are the first %d dead letters; call again for more\n"):format(#letters))
+    end
     return actions[arguments.action](services.queue, letters, arguments)
   end)
 end

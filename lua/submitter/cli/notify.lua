@@ -1,8 +1,8 @@
---- `submitter notify`: a bucket's event in, messages in the queue.
-local host = require "submitter.host"
-local notify = require "submitter.notify"
+--- `submitter notify`: a bucket's event in, messages in the queue. Started by AWS Lambda it is the function's runtime.
+local delivery = require "submitter.notify.delivery"
+local json_object = require "submitter.json_object"
 local options = require "submitter.cli.options"
-local submission = require "submitter.submission"
+local services = require "submitter.services"
 local terminal = require "submitter.cli.terminal"
 
 local command = { name = "notify", summary = "queue what a bucket's event announces" }
@@ -11,8 +11,11 @@ function command.describe(parser)
   parser
     :description("Reads an event of the bucket (S3 notification, EventBridge, or either wrapped by SNS) and queues "
       .. "one message for each submission document in it, <admin>/<event>/<assignment>/<subid>/<subid>.json. "
-      .. "Everything else in it is skipped, with the reason. A message itself is queued as it is: "
+      .. "Everything else in it is skipped, with the reason. A record that can't be read is told on standard error, "
+      .. "and the others are queued: exit code 1. A message itself is queued as it is: "
       .. "{\"subdata\": \"<key>\", \"mode\": \"grade\"} grades with the cases for the final mark.\n\n"
+      .. "Without a file and with AWS_LAMBDA_RUNTIME_API set, as AWS Lambda sets it, this is the function's runtime: "
+      .. "see docker/lambda/README.md.\n\n"
       .. "Example: submitter notify event.json")
     :argument "EVENT.json"
     :target "event"
@@ -21,57 +24,62 @@ function command.describe(parser)
     :args "?"
 end
 
--- The bodies to queue: of an event those of all its submissions, of a message its own.
-local function read_bodies(event)
-  if event.subdata == nil then return notify.messages(event) end
-  local body = host.json.encode(event)
-  local requests, message = submission.parse_message(body)
-  if not requests then return nil, message end
-  return { body }, {}
+-- As a function of AWS Lambda, until Lambda ends it.
+local function run_function(arguments, address)
+  -- Few start like this; the others need not load it.
+  local lambda = require "submitter.lambda"
+  return lambda.run({ address = address }, function(serve)
+    local settings, message, code = options.configuration(arguments)
+    if not settings then return nil, message, code end
+    if settings.queue.kind == "directory" and not settings.file and not os.getenv "SUBMITTER_VAR" then
+      return nil, "no queue is configured, and a folder of the function's own would lose the messages: set "
+        .. "SUBMITTER_QUEUE_URL", "environment"
+    end
+    local opened
+    opened, message, code = services.open(settings, "queue")
+    if not opened then return nil, message, code end
+    local result
+    result, message, code = serve(opened.queue)
+    opened:close()
+    return result, message, code
+  end)
 end
 
---- Queues what an event announces, or a message. `submitter submit` comes through here too.
----@async
----@param queue table
----@param event table decoded
----@return {id:string, body:string}[]|nil queued
----@return {key:string, reason:string}[]|string skipped, or the message
----@return string|nil code
-function command.enqueue(queue, event)
-  local bodies, skipped = read_bodies(event)
-  if not bodies then return nil, skipped, "usage" end
-  local queued = {}
-  for _, body in ipairs(bodies) do
-    local id, message = queue:send(body)
-    if not id then return nil, message, "environment" end
-    queued[#queued + 1] = { id = id, body = body }
+local function report(delivered)
+  for _, one in ipairs(delivered.queued) do
+    io.stdout:write("queued   ", terminal.escape(one.body), "\n")
   end
-  return queued, skipped
+  for _, one in ipairs(delivered.skipped) do
+    local name = one.key == "" and "-" or terminal.escape(one.key)
+    io.stdout:write("skipped  ", name, ": ", terminal.escape(one.reason), "\n")
+  end
+  if #delivered.queued + #delivered.skipped + #delivered.failed == 0 then io.stdout:write("nothing in it\n") end
+  for _, one in ipairs(delivered.failed) do
+    io.stderr:write("submitter notify: ", terminal.escape(one.reason), "\n")
+  end
+  local missed = #delivered.messages - #delivered.queued
+  if missed > 0 then
+    return nil, ("%d of %d messages couldn't be queued; notify once more when the queue takes them"):format(missed,
+      #delivered.messages), "environment"
+  end
+  return #delivered.failed == 0 and 0 or 1
 end
 
 function command.run(arguments)
+  local address = os.getenv "AWS_LAMBDA_RUNTIME_API"
+  if not arguments.event and address and address ~= "" then return run_function(arguments, address) end
   local path = arguments.event or "-"
   local data, message, code = options.read_file(path)
   if not data then return nil, message, code end
-  data = data:gsub("^\xEF\xBB\xBF", "")
-  local event
-  if data:find "%S" then event, message = host.json.decode(data) else message = "it is empty" end
-  if type(event) ~= "table" then
-    return nil, ("%s holds no event: %s"):format(path == "-" and "standard input" or path,
-      message or "a JSON object was expected"), "usage"
-  end
-  return options.with_services(arguments, { "queue" }, function(services)
-    local queued, skipped, problem = command.enqueue(services.queue, event)
-    if not queued then return nil, skipped, problem end
-    for _, one in ipairs(queued) do
-      io.stdout:write("queued   ", terminal.escape(one.body), "\n")
-    end
-    for _, one in ipairs(skipped) do
-      local name = one.key == "" and "-" or terminal.escape(one.key)
-      io.stdout:write("skipped  ", name, ": ", terminal.escape(one.reason), "\n")
-    end
-    if #queued == 0 and #skipped == 0 then io.stdout:write("nothing in it\n") end
-    return 0
+  local what = path == "-" and "standard input" or path
+  local event, delivered
+  event, message = json_object.decode(data, what)
+  if not event then return nil, message, "usage" end
+  delivered, message = delivery.read(event, data)
+  if not delivered then return nil, ("%s: %s"):format(what, message), "usage" end
+  return options.with_services(arguments, { "queue" }, function(opened)
+    delivered:send(opened.queue)
+    return report(delivered)
   end)
 end
 

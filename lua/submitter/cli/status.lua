@@ -61,12 +61,18 @@ function show.table(services, depth, running)
   local colour = terminal.has_colour(1)
   local pen = terminal.pen(colour)
   io.stdout:write("var        ", terminal.escape(services.directory:path()), "\n")
+  local about = services.queue.depth_is_approximate and "about so many " or ""
   local function line(name, count, style, explanation)
-    io.stdout:write(("%-9s  "):format(name), pen(style, ("%-6d"):format(count)), "  ", explanation, "\n")
+    io.stdout:write(("%-9s  "):format(name), pen(style, ("%-6s"):format(count)), "  ", explanation, "\n")
   end
-  line("ready", depth.ready, nil, "messages that a worker may take")
-  line("held", depth.held, nil, "messages that a worker has taken, or that wait for their next try")
-  line("dead", depth.dead, depth.dead > 0 and "red" or nil, "given up; see: submitter deadletters list")
+  line("ready", depth.ready, nil, about .. "messages that a worker may take")
+  line("held", depth.held, nil, about .. "messages that a worker has taken, or that wait for their next try")
+  if depth.dead then
+    line("dead", depth.dead, depth.dead > 0 and "red" or nil, "given up; see: submitter deadletters list")
+  else
+    local why = depth.dead_problem or "the queue has no dead_letter_url in the configuration"
+    line("dead", "?", nil, terminal.escape(why))
+  end
   line("in flight", #running, nil, "submissions that a worker is at")
   if #running == 0 then return end
   local now, rows = host.clock.now_ms(), {}

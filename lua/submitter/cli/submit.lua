@@ -1,9 +1,9 @@
 --- `submitter submit`: what the front end does when a student hands something in.
+local delivery = require "submitter.notify.delivery"
 local fingerprint = require "submitter.fingerprint"
 local host = require "submitter.host"
 local key = require "submitter.key"
 local notify = require "submitter.notify"
-local notify_command = require "submitter.cli.notify"
 local options = require "submitter.cli.options"
 local result = require "submitter.cli.result"
 local submission = require "submitter.submission"
@@ -67,14 +67,15 @@ function command.hand_in(services, what)
   if not put then return nil, message, "environment" end
 
   local event = what.mode == "grade" and { subdata = names.document, mode = "grade" } or notify.records(names.document)
-  local queued, skipped, code = notify_command.enqueue(services.queue, event)
-  if not queued then return nil, skipped, code end
-  if #queued ~= 1 then
+  local delivered = assert(delivery.read(event))
+  delivered:send(services.queue)
+  if #delivered.queued ~= 1 then
+    local missed = delivered.failed[1] or delivered.skipped[1]
     return nil, ("%s was uploaded but not queued: %s"):format(names.document,
-      skipped[1] and skipped[1].reason or "the notification held nothing"), "environment"
+      missed and missed.reason or "the notification held nothing"), "environment"
   end
   return {
-    location = location, names = names, queued = queued,
+    location = location, names = names, queued = delivered.queued,
     source_sha256 = fingerprint.of(text, what.source),
     -- What a report says that refused the program unread, because it is too large.
     unread_sha256 = fingerprint.of(text, ""),

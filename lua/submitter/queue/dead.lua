@@ -1,4 +1,4 @@
---- What an operator does with dead letters of the directory queue; `submitter.queue.directory` writes and lists them.
+--- What an operator does with dead letters of the directory queue, as its methods `drop` and `retry`.
 local dead = {}
 
 local function remove(queue, name)
@@ -7,7 +7,7 @@ local function remove(queue, name)
   return nil, ("the dead letter %s can't be removed: %s"):format(name, message), "unavailable"
 end
 
---- Forgets a dead letter. True also when it was gone already.
+--- Removes the files of a letter.
 ---@async
 ---@param queue DirectoryQueue
 ---@param letter table of queue:dead_letters()
@@ -21,8 +21,7 @@ function dead.drop(queue, letter)
   return remove(queue, letter.id .. ".json")
 end
 
---- Queues the message of a dead letter once more, as a new message. When that is interrupted both are there: grading a
---- submission twice does no harm, losing it would.
+--- Sends the message of a letter, then removes the letter.
 ---@async
 ---@param queue DirectoryQueue
 ---@param letter table of queue:dead_letters()

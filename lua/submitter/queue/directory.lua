@@ -12,6 +12,7 @@
 --- Listings are kept and used up (submitter.queue.listing): receiving thousands costs a few of them, not thousands.
 
 local attention = require "submitter.queue.attention"
+local dead = require "submitter.queue.dead"
 local host = require "submitter.host"
 local letters = require "submitter.queue.letters"
 local listing = require "submitter.queue.listing"
@@ -470,13 +471,34 @@ function Queue:dead_letters()
   return found
 end
 
+--- Forgets a dead letter. True also when it was gone already.
+---@async
+---@param letter DeadLetter of queue:dead_letters()
+---@return true|nil
+---@return string|nil message
+---@return "unavailable"|nil code
+function Queue:drop(letter)
+  return dead.drop(self, letter)
+end
+
+--- Queues the message of a dead letter once more, as a new message. When that is interrupted both are there: grading a
+--- submission twice does no harm, losing it would.
+---@async
+---@param letter DeadLetter of queue:dead_letters()
+---@return string|nil id of the new message
+---@return string|nil message
+---@return "unavailable"|"too_large"|nil code
+function Queue:retry(letter)
+  return dead.retry(self, letter)
+end
+
 --- How many messages are ready, held (received or delayed) and dead.
 ---@async
 ---@return {ready:integer, held:integer, dead:integer}|nil
 ---@return string|nil message
 ---@return "unavailable"|nil code
 function Queue:depth()
-  local ready, held, dead, message, code
+  local ready, held, found, message, code
   -- One that is given back between the two listings is in neither, and may be taken again before a third: nobody may
   -- take that for an empty queue. To be missed in all four it would have to be given back twice.
   for _ = 1, 2 do
@@ -492,11 +514,11 @@ function Queue:depth()
       break
     end
   end
-  dead, message = letters.names(self.directory)
-  if not dead then
+  found, message = letters.names(self.directory)
+  if not found then
     return unavailable("dead/ can't be listed", message)
   end
-  return { ready = #ready, held = #held, dead = #dead }
+  return { ready = #ready, held = #held, dead = #found }
 end
 
 --- Gives back the watches of a queue that is not used any more.
