@@ -179,13 +179,15 @@ static void push_head(lua_State *L, const struct http_answer *answer) {
     const char *name, *value;
     size_t place = 0, value_length;
     lua_Integer count = 0;
-    lua_createtable(L, 0, 5);
+    lua_createtable(L, 0, 6);
     lua_pushinteger(L, answer->status);
     lua_setfield(L, -2, "status");
     lua_pushstring(L, answer->version == 20 ? "2" : answer->version == 10 ? "1.0" : "1.1");
     lua_setfield(L, -2, "version");
     lua_pushboolean(L, answer->reused);
     lua_setfield(L, -2, "reused");
+    lua_pushboolean(L, answer->resent);
+    lua_setfield(L, -2, "resent");
     lua_createtable(L, (int)answer->fields.count, 0);
     while (http_fields_next(&answer->fields, &place, &name, &value, &value_length)) {
         lua_createtable(L, 2, 0);

@@ -22,7 +22,8 @@ struct http_transfer {
     char error[CURL_ERROR_SIZE];
     void (*changed)(void *context);
     void *context;
-    bool starting, active, head_only, streamed, connected;
+    bool starting, active, head_only, streamed;
+    bool connected; /* the request went out, or is about to */
     size_t limit_bytes, received_bytes;
     /* deadlines, in milliseconds of the monotonic clock */
     uv_timer_t timer;
@@ -159,6 +160,7 @@ static int on_connected(void *context, char *peer, char *own, int peer_port, int
     (void)own;
     (void)peer_port;
     (void)own_port;
+    transfer->answer.resent = transfer->connected;
     transfer->connected = true;
     moved(transfer);
     arm(transfer);

@@ -54,6 +54,8 @@ struct http_answer {
     int status;
     int version; /* 10, 11, 20 */
     bool reused;
+    bool
+        resent; /* a kept connection ended without a word, so the request went out once more: it may have been carried out twice */
     struct http_fields fields;
     struct buffer body; /* all of it, or what was not taken yet */
 };

@@ -91,7 +91,9 @@ static enum http_failure classify(const struct http_end *end) {
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_CONNECT:
     case CURLE_PROXY:
-    case CURLE_INTERFACE_FAILED: return HTTP_CONNECT;
+    case CURLE_INTERFACE_FAILED:
+        /* Also when a kept connection ended without a word, and no other could be had to send the request once more. */
+        return end->connected ? HTTP_CUT : HTTP_CONNECT;
     case CURLE_OPERATION_TIMEDOUT: return HTTP_TIMEOUT;
     case CURLE_URL_MALFORMAT:
     case CURLE_LOGIN_DENIED: return HTTP_URL;

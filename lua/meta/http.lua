@@ -25,7 +25,9 @@ local http = {}
 --- proxy: nil: by http_proxy (lower case only), https_proxy, all_proxy, no_proxy; false: none; or a URL (http, https, socks5,
 --- socks5h), then for every host.
 --- ca_file: certificate authorities, PEM; nil: AWS_CA_BUNDLE, SSL_CERT_FILE, the system's. Read anew after ten minutes.
----@return {status:integer, headers:string[][], body:string, version:"1.0"|"1.1"|"2", reused:boolean}|nil response headers: { lower-case name, value } in order; reused: on a kept connection
+--- Of the response, headers are { lower-case name, value } in order; reused: on a kept connection; resent: a kept connection ended
+--- without a word, so the request was sent once more, and may have been carried out twice.
+---@return {status:integer, headers:string[][], body:string, version:"1.0"|"1.1"|"2", reused:boolean, resent:boolean}|nil response
 ---@return string|nil message
 ---@return "connect"|"tls"|"timeout"|"cut"|"too_large"|"url"|"library"|nil code
 function http.request(options) end
@@ -55,7 +57,7 @@ function Exchange:write(data) end
 
 --- Status and headers, as soon as they are there: as http.request, without body.
 ---@async
----@return {status:integer, headers:string[][], version:string, reused:boolean}|nil, string|nil, string|nil
+---@return {status:integer, headers:string[][], version:string, reused:boolean, resent:boolean}|nil, string|nil, string|nil
 function Exchange:response() end
 
 --- The next piece of the answer's body; "" at its end. Not more than about 300 KiB are held unread.

@@ -191,7 +191,9 @@ describe("core.http", function()
   describe("connections", function()
     it("are kept and used again", function()
       for index = 1, 20 do
-        assert.are.equal(index > 1, assert(request { url = site:url("/" .. index) }).reused)
+        local response = assert(request { url = site:url("/" .. index) })
+        assert.are.equal(index > 1, response.reused)
+        assert.is_false(response.resent)
       end
       assert.are.equal(1, site:connections().opened)
     end)
@@ -232,6 +234,7 @@ describe("core.http", function()
       local response = assert(request { method = "POST", url = site:url("/"), body = "two" })
       assert.are.equal("second", response.body)
       assert.is_false(response.reused)
+      assert.is_true(response.resent)
       local bodies = {}
       for index, sent in ipairs(site:requests()) do bodies[index] = sent.body end
       assert.are.same({ "one", "two", "two" }, bodies)

@@ -201,6 +201,15 @@ describe("a queue on SQS", function()
       queue:close()
     end)
 
+    it("waits at its end no longer than whoever stops a worker would", function()
+      cancelled_receive()
+      queue.close_wait_ms = 20
+      local before_ms = host.clock.monotonic_ms()
+      queue:close()
+      assert.is_true(host.clock.monotonic_ms() - before_ms < 5000)
+      support.eventually("the end of the poll", function() return server.now_under_way == 0 end)
+    end)
+
     it("cuts a poll that doesn't end", function()
       server.fault = function(operation) return operation == "ReceiveMessage" and { hang = true } or nil end
       local task = host.task.spawn("receiving", function() return queue:receive() end)

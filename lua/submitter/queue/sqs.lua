@@ -20,6 +20,8 @@ local DAMAGED_S = 30
 local UNBURIED_FIRST_MS, UNBURIED_LONGEST_MS = 60 * 1000, 60 * 60 * 1000
 -- Longer than an answer is on its way after the server's wait.
 local LAST_POLL_GRACE_MS = 3000
+-- How long whoever stops a worker waits for its last poll at most: less than container engines wait before they kill.
+local CLOSE_WAIT_MS = 5000
 -- How many dead letters are listed, for how long they are hidden from others, and after how many empty answers in a row
 -- there are no more.
 local LETTERS_MOST, LETTERS_HIDDEN_S, LETTERS_EMPTY, LETTERS_WAIT_S = 500, 120, 2, 1
@@ -28,7 +30,10 @@ local LETTERS_MOST, LETTERS_HIDDEN_S, LETTERS_EMPTY, LETTERS_WAIT_S = 500, 120, 
 ---@field depth_is_approximate true its counts lag behind by up to a minute
 ---@field once {wait_ms:integer, looks:integer} what shows that it is empty: so many long polls in a row without a message
 --- while its counts say 0. A poll that waits asks all of SQS's servers, one that doesn't asks some.
-local Queue = { depth_is_approximate = true, once = { wait_ms = 2000, looks = 3 } }
+---@field close_wait_ms integer how long `close` waits for a last poll
+local Queue = {
+  depth_is_approximate = true, once = { wait_ms = 2000, looks = 3 }, close_wait_ms = CLOSE_WAIT_MS,
+}
 Queue.__index = Queue
 
 local function check_hidden(milliseconds, what)
@@ -163,7 +168,7 @@ local receive_options = { max = true, wait_ms = true, visibility_ms = true }
 --- Takes up to `max` messages (default 1; SQS gives at most 10 at once) and hides them from others for `visibility_ms`,
 --- rounded up to whole seconds. If there is none it waits up to `wait_ms` (default 0; at most 20 s), and returns {} when
 --- none came. When a receive is cancelled its poll goes on in the background and gives back at once what it brings;
---- `close` waits for that.
+--- `close` waits a while for that.
 ---@async
 ---@param options {max:integer|nil, wait_ms:integer|nil, visibility_ms:integer|nil}|nil
 ---@return Message[]|nil
@@ -449,13 +454,14 @@ function Queue:depth()
   return depth
 end
 
---- Waits until every poll that was left has ended and has given back what it brought, at most until its wait is over;
---- then gives back the dead letters that were listed.
+--- Waits for five seconds at most until every poll that was left has ended and has given back what it brought, and cuts
+--- those that haven't; then gives back the dead letters that were listed.
 ---@async
 function Queue:close()
+  local end_ms = host.clock.monotonic_ms() + self.close_wait_ms
   local poll = next(self.polls)
   while poll do
-    local wait_ms = math.max(1, poll.until_ms - host.clock.monotonic_ms())
+    local wait_ms = math.max(1, math.min(poll.until_ms, end_ms) - host.clock.monotonic_ms())
     host.log.info("queue_last_poll", { queue = self.service.name, at_most_ms = wait_ms,
       hint = "a message that is handed out now would otherwise be hidden until its visibility ends" })
     if not poll.ended:wait(wait_ms) then poll.task:cancel("the queue is closed") end
