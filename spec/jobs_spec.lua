@@ -62,6 +62,17 @@ describe("jobs", function()
     assert.has_error(function() registry:make(subid) end)
   end)
 
+  it("leaves word of how the worker gets on", function()
+    local registry = open()
+    assert(registry:tell { last_poll_ms = 5 })
+    assert(registry:tell { last_poll_ms = 7, problem = "no route" })
+    assert.are.same({ last_poll_ms = 7, problem = "no route" },
+      host.json.decode((root:read(registry.name .. "/" .. jobs.state_file))))
+    assert(registry:close())
+    assert.is_true(registry:tell {})
+    assert.is_nil(root:stat(registry.name))
+  end)
+
   it("leaves living workers alone", function()
     local first = open()
     local folder = assert(first:make(subid))

@@ -441,8 +441,26 @@ describe("the worker", function()
     assert.are.equal("none yet", lines[1].fields.last_poll)
     assert.matches("^%d%d%d%d%-%d%d%-%d%dT", lines[2].fields.last_poll)
     assert.is_true(one.last_poll_ms >= before_ms and one.last_poll_ms <= host.clock.now_ms())
+    assert.are.same({ last_poll_ms = one.last_poll_ms }, parts.jobs.state)
     -- A poll that is answered ends the growth of the pauses.
     assert.are.equal(lines[1].fields.pause_ms, lines[2].fields.pause_ms)
+  end)
+
+  it("leaves word of trouble at once, and of good polls now and then", function()
+    local told, calls = {}, 0
+    function parts.jobs.tell(_, state)
+      told[#told + 1] = state.problem or "fine"
+      return true
+    end
+    parts.queue.trouble = function(verb)
+      if verb ~= "receive" then return end
+      calls = calls + 1
+      if calls == 3 or calls == 4 then return "no route to the queue", "unavailable" end
+    end
+    for _ = 1, 4 do parts.queue:send(fake.message()) end
+    parts.configuration.slots = 1
+    support.logged(function() assert(assert(worker.new(parts)):run { once = true }) end)
+    assert.are.equal("fine, no route to the queue, fine", table.concat(told, ", "))
   end)
 
   it("waits out its pause also when submissions end meanwhile", function()

@@ -9,6 +9,9 @@ local host = require "submitter.host"
 
 local jobs = {}
 
+--- In a worker's folder: what `tell` wrote last, `{ last_poll_ms =, problem = }` as JSON.
+jobs.state_file = "state.json"
+
 local private = tonumber("700", 8)
 
 -- Making one folder takes no time; the wait is for many workers that start at once.
@@ -107,6 +110,18 @@ function Registry:make(subid)
     return true
   end
   return folder
+end
+
+--- Leaves word for `submitter status` how the worker and its queue get on.
+---@async
+---@param state {last_poll_ms:integer|nil, problem:string|nil} when the queue last answered (wall clock), and why it doesn't
+---@return true|nil
+---@return string|nil message
+---@return string|nil code
+function Registry:tell(state)
+  if not self.lock then return true end
+  return self.directory:write(jobs.state_file, host.json.encode { last_poll_ms = state.last_poll_ms,
+    problem = state.problem })
 end
 
 --- Removes this worker's own folder and lets go of it. May be called again.

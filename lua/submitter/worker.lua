@@ -18,6 +18,8 @@ local RECEIVE_MS = 20000
 local ONCE_FIRST_MS, ONCE_LONGEST_MS = 20, 500
 -- When the queue can't be reached; and when it won't be before somebody changes something.
 local TROUBLE_FIRST_MS, TROUBLE_LONGEST_MS, PERMANENT_LONGEST_MS = 200, 10000, 60000
+-- How often word is left of the last good poll.
+local TELL_MS = 5000
 -- A queue whose counts are exact is empty when one look says so. Others have rules of their own (`queue.once`).
 local EXACT = { wait_ms = 0, looks = 1 }
 
@@ -170,6 +172,16 @@ function Worker:wait_for_change(timeout_ms)
   self.changed:clear()
 end
 
+-- Leaves word of the last poll for `submitter status`: at once when the queue falls silent or answers again, else now and
+-- then.
+function Worker:tell(problem)
+  local now_ms = host.clock.monotonic_ms()
+  if problem == self.told_problem and now_ms < (self.told_ms or -TELL_MS) + TELL_MS then return end
+  self.told_problem, self.told_ms = problem, now_ms
+  local told, message = self.jobs:tell { last_poll_ms = self.last_poll_ms, problem = problem }
+  if not told then host.log.warn("worker_state_not_written", { reason = message }) end
+end
+
 -- Messages for the free slots. A wait for them, and nothing else, is cut short by `stop`.
 function Worker:receive(wait_ms)
   local options = {
@@ -184,6 +196,7 @@ function Worker:receive(wait_ms)
     error(messages, 0)
   end
   if messages then self.last_poll_ms = host.clock.now_ms() end
+  self:tell(not messages and problem or nil)
   return messages, problem, code
 end
 

@@ -398,8 +398,30 @@ describe("the command line", function()
     assert.equal(token .. ".1", now.in_flight[1].job)
     assert.equal("host-1-ab", now.in_flight[1].worker)
     assert.truthy(run("status").stdout:find(token .. "%.1 +%d+%.%d s +host%-1%-ab"))
+    assert.same({ { name = "host-1-ab" } }, { table.unpack(now.workers) })
+    assert.truthy(run("status").stdout:find("host%-1%-ab +never"))
     lock:release()
-    assert.same({}, { table.unpack(status().in_flight) })
+    now = status()
+    assert.same({}, { table.unpack(now.in_flight) })
+    assert.same({}, { table.unpack(now.workers) })
+  end)
+
+  it("status tells when a worker last heard of the queue, and what is wrong with it", function()
+    run "status"
+    local lock
+    local function worker_says(text)
+      if lock then lock:release() end
+      folder:write("var/jobs/host-1-ab/state.json", text)
+      lock = assert(folder.directory:lock "var/jobs/host-1-ab/.")
+      return status().workers[1]
+    end
+    assert.same({ name = "host-1-ab", last_poll = "2023-11-14T22:13:20.000Z", problem = "no route" },
+      worker_says '{"last_poll_ms":1700000000000,"problem":"no route"}')
+    assert.truthy(run("status").stdout:find("host%-1%-ab +%d+%.%d s +no route"))
+    -- Half written, or by somebody else.
+    assert.same({ name = "host-1-ab" }, worker_says '{"last_po')
+    assert.same({ name = "host-1-ab" }, worker_says '{"last_poll_ms":"x","problem":{}}')
+    lock:release()
   end)
 
   it("doctor tries the sandbox and leaves nothing behind #cgroup", function()

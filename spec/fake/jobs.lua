@@ -1,5 +1,5 @@
 --- Job directories in memory: `jobs.files` holds what was ever written, by path; `jobs.open` counts those not yet
---- removed.
+--- removed; `jobs.state` is what the worker told last.
 local Jobs = {}
 Jobs.__index = Jobs
 
@@ -22,6 +22,11 @@ function Jobs:make(subid)
     return true
   end
   return folder
+end
+
+function Jobs:tell(state)
+  self.state = state
+  return true
 end
 
 return {
