@@ -8,10 +8,11 @@ description = {
   license = "MIT",
 }
 supported_platforms = { "linux" }
-dependencies = { "lua >= 5.4, < 5.5", "lua-cjson >= 2.1", "argparse >= 0.7" }
+dependencies = { "lua >= 5.4, < 5.5", "lua-cjson >= 2.1", "luaexpat >= 1.4", "argparse >= 0.7" }
 external_dependencies = {
   LIBUV = { header = "uv.h" },
   CRYPTO = { header = "openssl/evp.h" },
+  CURL = { header = "curl/curl.h" },
   SECCOMP = { header = "seccomp.h" },
 }
 build = {
