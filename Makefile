@@ -29,6 +29,7 @@ PACKAGES_BUILD := gcc libc6-dev make pkg-config liblua5.4-dev libuv1-dev libsecc
                   libcurl4-openssl-dev lua-cjson lua-expat lua-argparse python3-minimal
 PACKAGES_TEST  := lua-busted python3 uidmap openssl nghttp2-server
 PACKAGES_V2    := qemu-system-x86 mmdebstrap busybox-static e2fsprogs cpio
+PACKAGES_PEERS := radosgw ceph-mon ceph-osd ceph-common ceph-base $(if $(shell command -v npm),,npm)
 PACKAGES_LINT  := lua5.4 clang clang-format clang-tidy cppcheck lua-check shellcheck
 
 # Installs what is missing of the packages named (as root), or prints the one line to run. $(1): packages
@@ -169,12 +170,24 @@ test: packages-test programs $(TEST_PROGRAMS) $(REPLAYS)
 	    'bad-input: $(RUN) spec/integration/bad_input.lua' \
 	    'kill: $(RUN) spec/integration/kill.lua 5 24'
 
+# Servers and clients that other people wrote, put into $(BUILD)/peers: spec/support/README.md.
+.PHONY: peers
+peers:
+	$(call need,$(PACKAGES_PEERS))
+	@spec/support/install.sh $(BUILD)/peers
+
 # What takes longer, or real parts that a machine may not have: a class of 200 with two workers, twenty kills, the other compiler,
-# the installed tree, and the virtual machine of test-v2.
+# the installed tree, S3 and SQS with the AWS SDK as the front end, and the virtual machine of test-v2.
 .PHONY: test-peers
-test-peers: packages-lint programs $(WALLED)
+test-peers: packages-test packages-lint programs peers $(WALLED)
 	$(call need,luarocks git $(if $(filter 0,$(shell id -u)),$(PACKAGES_V2)))
-	@SUITE_SECONDS=2700 $(SUITE) 'crowd-200: $(RUN) spec/integration/crowd.lua 200' \
+	@SUITE_SECONDS=2700 $(SUITE) 'peers: $(BUILD)/peers/node $(BUILD)/peers/check.mjs $(BUILD)/integration/peers' \
+	    'signatures: $(RUN) spec/integration/signatures.lua 10000' \
+	    'cloud: $(RUN) spec/integration/cloud.lua 100' \
+	    'cloud-trials: $(RUN) spec/integration/cloud_trials.lua' \
+	    'cloud-faults: $(RUN) spec/integration/cloud_faults.lua 300 24' \
+	    'cloud-moto: $(RUN) spec/integration/cloud_moto.lua' \
+	    'crowd-200: $(RUN) spec/integration/crowd.lua 200' \
 	    'kill-20: $(RUN) spec/integration/kill.lua 20 60' \
 	    'installed: spec/integration/installed.sh $(BUILD)' \
 	    'clang: $(MAKE) BUILD=$(BUILD)/clang CC=clang programs && echo "1 passed, 0 failed"' \
@@ -227,6 +240,8 @@ bench: packages-build programs $(BUILD)/test/http_server
 	@echo
 	@spec/delegated.sh $(RUN) spec/bench/walls.lua
 	@echo
+	@$(RUN) spec/bench/signing.lua
+	@echo
 	@$(RUN) spec/bench/http.lua
 
 # ---- order ----------------------------------------------------------------------------------------------------------
@@ -272,13 +287,14 @@ help:
 	@echo "make             build the programs into $(BUILD)/"
 	@echo "make demo        grade the fixtures on the embedded default and show the reports"
 	@echo "make test        C tests, specs, attack suite, embedded integration"
-	@echo "make test-peers  what takes longer or needs more: 200 submissions, 20 kills, the other compiler, installation, test-v2"
+	@echo "make test-peers  what takes longer or needs more: real S3 and SQS, 200 submissions, 20 kills, the other compiler,"
+	@echo "                 installation, test-v2"
 	@echo "make test-v2     sandbox and worker with version 2 of control groups and systemd, in a virtual machine"
 	@echo "make lint        format, luacheck, shellcheck, cppcheck, clang-tidy, who may call whom"
 	@echo "make sanitize    C tests and specs under ASan and UBSan"
 	@echo "make fuzz        parsers and both ends of the protocol, FUZZ_SECONDS=$(FUZZ_SECONDS) each; fuzz-keep keeps what it found"
 	@echo "make faults      seeds faults, each must turn a test red"
-	@echo "make bench       figures against a bare interpreter, and the walls' beside bubblewrap's"
+	@echo "make bench       figures against a bare interpreter, the walls' beside bubblewrap's, signing, HTTP beside curl's"
 	@echo "make install     PREFIX=$(PREFIX), DESTDIR"
 	@echo "make format      clang-format"
 	@echo "make clean       removes $(BUILD)/"
