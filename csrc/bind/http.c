@@ -15,6 +15,8 @@
 #define SHUTDOWN_TYPE "submitter.http"
 
 enum { TIMEOUT_MS = 60000, CONNECT_TIMEOUT_MS = 5000, STALL_MS = 20000, LIMIT_BYTES = 64 << 20 };
+/* libcurl takes no more than 1 MiB with the URL, and has no words of its own for that. */
+enum { HEADERS_LIMIT_BYTES = 256 << 10 };
 static const lua_Integer longest_ms = 1000LL * 60 * 60 * 24 * 30;
 
 /* ---- what is asked ---- */
@@ -39,11 +41,11 @@ static bool is_value(const char *text, size_t length) {
     return true;
 }
 
-/* The string at a place of the pair on top; the pair keeps it. */
-static const char *pair_text(lua_State *L, int place, size_t *length) {
+/* The string at a place of the pair on top, put at the end of the list at kept: a finalizer may change the pair meanwhile. */
+static const char *pair_text(lua_State *L, int place, int kept, size_t *length) {
     lua_rawgeti(L, -1, place);
     const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, length) : NULL;
-    lua_pop(L, 1);
+    lua_rawseti(L, kept, (lua_Integer)lua_rawlen(L, kept) + 1);
     return text;
 }
 
@@ -79,16 +81,22 @@ static void read_fields(lua_State *L, const char *function, struct http_request 
         luaL_error(L, "%s: headers is a list of { name, value }, not a table by names", function);
     lua_settop(L, place);
     struct http_field *fields = lua_newuserdatauv(L, (count + 1) * sizeof *fields, 0);
+    lua_createtable(L, (int)(2 * count), 0);
+    int kept = lua_gettop(L);
+    size_t length = 0;
     for (size_t index = 0; index < count; index++) {
         size_t name_length = 0, value_length = 0;
         bool good = lua_rawgeti(L, place, (lua_Integer)index + 1) == LUA_TTABLE && lua_rawlen(L, -1) == 2;
-        fields[index].name = good ? pair_text(L, 1, &name_length) : NULL;
-        fields[index].value = good ? pair_text(L, 2, &value_length) : NULL;
+        fields[index].name = good ? pair_text(L, 1, kept, &name_length) : NULL;
+        fields[index].value = good ? pair_text(L, 2, kept, &value_length) : NULL;
         if (!fields[index].name || !fields[index].value)
             luaL_error(L, "%s: headers[%I] is { name, value }, two strings", function, (lua_Integer)index + 1);
         check_field(L, function, &fields[index], name_length, value_length, body_length);
+        length += name_length + value_length;
         lua_pop(L, 1);
     }
+    if (length > HEADERS_LIMIT_BYTES)
+        luaL_error(L, "%s: headers are longer than %d bytes together", function, HEADERS_LIMIT_BYTES);
     request->fields = fields;
     request->field_count = count;
 }
@@ -268,8 +276,8 @@ enum step { STEP_RESPONSE, STEP_READ, STEP_WRITE, STEP_COUNT };
 
 /* Shared by the userdata and the operations on it. */
 struct exchange {
-    struct http_transfer *transfer; /* NULL: closed */
-    struct step_operation *waiting[STEP_COUNT];
+    struct http_transfer *transfer;             /* NULL: closed */
+    struct step_operation *waiting[STEP_COUNT]; /* until its results were taken */
     int64_t upload_left;
     unsigned holders;
 };
@@ -295,10 +303,8 @@ static void exchange_changed(void *context) {
     struct exchange *exchange = context;
     for (int step = 0; step < STEP_COUNT; step++) {
         struct step_operation *operation = exchange->waiting[step];
-        if (operation && can_go_on(exchange, step)) {
-            exchange->waiting[step] = NULL;
+        if (operation && !operation->operation.completed && can_go_on(exchange, step))
             task_complete(&operation->operation);
-        }
     }
 }
 
@@ -318,6 +324,8 @@ static void release(struct exchange *exchange) {
 static void step_free(struct operation *operation) {
     struct step_operation *self = (struct step_operation *)operation;
     buffer_clear(&self->data);
+    if (self->exchange && self->exchange->waiting[self->step] == self)
+        self->exchange->waiting[self->step] = NULL;
     release(self->exchange);
     self->exchange = NULL;
 }
@@ -399,27 +407,23 @@ static struct step_operation *step_begin(lua_State *L, enum step step) {
     self->exchange = exchange;
     self->step = step;
     exchange->holders++;
+    task_begin(&self->operation);
+    exchange->waiting[step] = self;
     return self;
 }
 
 static int step_wait(lua_State *L, struct step_operation *self) {
-    if (can_go_on(self->exchange, self->step))
+    if (!self->operation.completed && can_go_on(self->exchange, self->step))
         task_complete(&self->operation);
-    else
-        self->exchange->waiting[self->step] = self;
     return task_wait(L, &self->operation);
 }
 
 static int response_method(lua_State *L) {
-    struct step_operation *self = step_begin(L, STEP_RESPONSE);
-    task_begin(&self->operation);
-    return step_wait(L, self);
+    return step_wait(L, step_begin(L, STEP_RESPONSE));
 }
 
 static int read_method(lua_State *L) {
-    struct step_operation *self = step_begin(L, STEP_READ);
-    task_begin(&self->operation);
-    return step_wait(L, self);
+    return step_wait(L, step_begin(L, STEP_READ));
 }
 
 static int write_method(lua_State *L) {
@@ -430,7 +434,6 @@ static int write_method(lua_State *L) {
         return luaL_error(L, "Exchange:write: only %I of upload_bytes are left, these are %I",
                           (lua_Integer)check(L)->upload_left, (lua_Integer)length);
     struct step_operation *self = step_begin(L, STEP_WRITE);
-    task_begin(&self->operation);
     self->exchange->upload_left -= (int64_t)length;
     if (self->exchange->transfer && length)
         http_write(self->exchange->transfer, data, length);
@@ -446,6 +449,7 @@ static int open_exchange(lua_State *L) {
     luaL_checktype(L, 1, LUA_TTABLE);
     lua_settop(L, 1);
     options_check(L, 1, "http.open", keys);
+    options_keep(L, 1);
     read_request(L, "http.open", &asked);
     struct exchange **box = lua_newuserdatauv(L, sizeof *box, 0);
     *box = NULL;

@@ -22,6 +22,7 @@ static struct shared *shared;
 struct watch {
     uv_poll_t handle;
     curl_socket_t descriptor;
+    int wanted; /* UV_READABLE, UV_WRITABLE */
 };
 
 static void on_watch_closed(uv_handle_t *handle) {
@@ -55,14 +56,16 @@ static void act(curl_socket_t descriptor, int events) {
 
 static void on_ready(uv_poll_t *handle, int status, int events) {
     struct watch *watch = handle->data;
-    int flags = 0;
-    if (status < 0)
-        flags = CURL_CSELECT_ERR;
-    if (events & UV_READABLE)
-        flags |= CURL_CSELECT_IN;
-    if (events & UV_WRITABLE)
-        flags |= CURL_CSELECT_OUT;
-    act(watch->descriptor, flags);
+    if (status == 0) {
+        act(watch->descriptor,
+            (events & UV_READABLE ? CURL_CSELECT_IN : 0) | (events & UV_WRITABLE ? CURL_CSELECT_OUT : 0));
+        return;
+    }
+    /* A reset, say. libuv tells no more than that, and waits no longer. What came before it can still be read, and if nothing
+     * did on a kept connection, the request goes out once more: curl is to look itself, not to take it for an error of the poll. */
+    act(watch->descriptor, 0);
+    if (watch->wanted && !uv_is_closing((uv_handle_t *)handle) && !uv_is_active((uv_handle_t *)handle))
+        uv_poll_start(handle, watch->wanted, on_ready);
 }
 
 static void on_time(uv_timer_t *timer) {
@@ -100,8 +103,8 @@ static int on_socket(CURL *easy, curl_socket_t descriptor, int what, void *conte
         watch = watch_new(descriptor);
     if (!watch)
         return -1; /* curl gives the transfers up */
-    int events = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
-    return uv_poll_start(&watch->handle, events, on_ready) == 0 ? 0 : -1;
+    watch->wanted = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
+    return uv_poll_start(&watch->handle, watch->wanted, on_ready) == 0 ? 0 : -1;
 }
 
 static int on_timer_wanted(CURLM *multi, long milliseconds, void *context) {

@@ -1,5 +1,6 @@
 #include "http.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,8 @@ struct http_transfer {
     struct http_answer answer;
     struct http_target target;
     char error[CURL_ERROR_SIZE];
+    CURLcode refused; /* of the options */
+    int open_error;   /* why the last socket couldn't be opened, which curl doesn't tell */
     void (*changed)(void *context);
     void *context;
     bool starting, active, head_only, streamed;
@@ -78,7 +81,7 @@ static void on_ended(void *owner, CURLcode result) {
             .result = result,
             .text = *transfer->error ? transfer->error : curl->easy_strerror(result),
             .connected = transfer->connected,
-            .system_error = (int)system_error,
+            .system_error = transfer->open_error ? transfer->open_error : (int)system_error,
             .proxy_status = (int)connect_status,
             .connect_timeout_ms = transfer->connect_timeout_ms,
             .ca_file = transfer->target.ca_file,
@@ -126,32 +129,46 @@ static void time_out(struct http_transfer *transfer, const char *what, int64_t m
     char message[128];
     snprintf(message, sizeof message, "timed out: %s %lld ms", what, (long long)milliseconds);
     fail(transfer, HTTP_TIMEOUT, message);
-    curl_loop_remove(transfer->easy);
-    end(transfer);
 }
 
-static void on_deadline(uv_timer_t *timer) {
-    struct http_transfer *transfer = timer->data;
+/* Is there time left? If not, it has failed, and is to be ended. */
+static bool in_time(struct http_transfer *transfer) {
     int64_t now = now_ms();
     if (waits_for_us(transfer))
         transfer->moved_ms = now;
     if (now >= transfer->begun_ms + transfer->timeout_ms)
         time_out(transfer, "no whole answer within", transfer->timeout_ms);
     else if (now < stage_due(transfer))
-        arm(transfer);
+        return true;
     else if (transfer->connected)
         time_out(transfer, "not a byte either way for", transfer->stall_ms);
     else
         time_out(transfer, "no connection within", transfer->connect_timeout_ms);
+    return false;
+}
+
+static void on_deadline(uv_timer_t *timer) {
+    struct http_transfer *transfer = timer->data;
+    if (in_time(transfer)) {
+        arm(transfer);
+        return;
+    }
+    /* A connection of HTTP/2 outlives a stream that is given up. One on which nothing comes may be dead, and would be the next
+     * request's, and the one's after that. */
+    curl->easy_setopt(transfer->easy, CURLOPT_FORBID_REUSE, 1L);
+    curl_loop_remove(transfer->easy);
+    end(transfer);
 }
 
 /* ---- what curl asks and tells ---- */
 
 /* As curl would, but not for programs that somebody starts meanwhile. */
 static curl_socket_t on_open(void *context, curlsocktype purpose, struct curl_sockaddr *address) {
-    (void)context;
+    struct http_transfer *transfer = context;
     (void)purpose;
-    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    int descriptor = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    transfer->open_error = descriptor < 0 ? errno : 0;
+    return descriptor;
 }
 
 static int on_connected(void *context, char *peer, char *own, int peer_port, int own_port) {
@@ -175,7 +192,8 @@ static int on_progress(void *context, curl_off_t down_total, curl_off_t down, cu
         transfer->moved_bytes = down + up;
         moved(transfer);
     }
-    return 0;
+    /* The timer doesn't come while curl reads on and on, as it does what a proxy says after it declined. */
+    return in_time(transfer) ? 0 : 1;
 }
 
 static void too_large(struct http_transfer *transfer, const char *what, size_t limit) {
@@ -201,7 +219,7 @@ static bool head_complete(struct http_transfer *transfer) {
         too_large(transfer, "body", transfer->limit_bytes);
         return false;
     }
-    answer->headed = true;
+    answer->headed = answer->fields.last = true;
     tell(transfer);
     return true;
 }
@@ -301,7 +319,14 @@ static bool add_fields(struct http_transfer *transfer, const struct http_request
     return good;
 }
 
-#define SET(option, value) (curl->easy_setopt(transfer->easy, option, value) == CURLE_OK)
+/* Notes why not. */
+static bool was_set(struct http_transfer *transfer, CURLcode result) {
+    if (result != CURLE_OK)
+        transfer->refused = result;
+    return result == CURLE_OK;
+}
+
+#define SET(option, value) was_set(transfer, curl->easy_setopt(transfer->easy, option, value))
 
 static bool set_method(struct http_transfer *transfer, const struct http_request *request) {
     bool good = true;
@@ -318,11 +343,14 @@ static bool set_method(struct http_transfer *transfer, const struct http_request
 }
 
 static bool set_peer(struct http_transfer *transfer, const struct http_request *request) {
-    bool good =
-        SET(CURLOPT_URL, request->url) && SET(CURLOPT_PATH_AS_IS, 1L) && SET(CURLOPT_PROTOCOLS_STR, "http,https") &&
-        SET(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L) && SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS) &&
-        SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) &&
-        SET(CURLOPT_PROXY_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) && SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    /* A stream of HTTP/2 that waits for its reader isn't held back: libcurl takes in as much as its window is large, 32 MiB, and
+     * (7.88) never gives it back if the stream is given up while others use the connection. */
+    const long version = request->streamed ? CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_2TLS;
+    bool good = SET(CURLOPT_URL, request->url) && SET(CURLOPT_PATH_AS_IS, 1L) &&
+                SET(CURLOPT_PROTOCOLS_STR, "http,https") && SET(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L) &&
+                SET(CURLOPT_HTTP_VERSION, version) && SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) &&
+                SET(CURLOPT_PROXY_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) &&
+                SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     if (good && request->proxy)
         /* A proxy that was named is used for every host, whatever no_proxy says; "" is none. */
         good = SET(CURLOPT_PROXY, request->proxy) && SET(CURLOPT_NOPROXY, "");
@@ -341,9 +369,10 @@ static bool set_course(struct http_transfer *transfer) {
            /* Divides the time among a host's addresses; the deadline itself is kept here. */
            SET(CURLOPT_CONNECTTIMEOUT_MS, (long)transfer->connect_timeout_ms) && SET(CURLOPT_NOPROGRESS, 0L) &&
            SET(CURLOPT_XFERINFOFUNCTION, on_progress) && SET(CURLOPT_XFERINFODATA, transfer) &&
-           SET(CURLOPT_OPENSOCKETFUNCTION, on_open) && SET(CURLOPT_PREREQFUNCTION, on_connected) &&
-           SET(CURLOPT_PREREQDATA, transfer) && SET(CURLOPT_HEADERFUNCTION, on_line) &&
-           SET(CURLOPT_HEADERDATA, transfer) && SET(CURLOPT_WRITEFUNCTION, on_body) && SET(CURLOPT_WRITEDATA, transfer);
+           SET(CURLOPT_OPENSOCKETFUNCTION, on_open) && SET(CURLOPT_OPENSOCKETDATA, transfer) &&
+           SET(CURLOPT_PREREQFUNCTION, on_connected) && SET(CURLOPT_PREREQDATA, transfer) &&
+           SET(CURLOPT_HEADERFUNCTION, on_line) && SET(CURLOPT_HEADERDATA, transfer) &&
+           SET(CURLOPT_WRITEFUNCTION, on_body) && SET(CURLOPT_WRITEDATA, transfer);
 }
 
 static bool prepare(struct http_transfer *transfer, const struct http_request *request) {
@@ -362,8 +391,14 @@ static void start(struct http_transfer *transfer, const struct http_request *req
         fail(transfer, HTTP_URL, message);
     } else if (!(curl = curl_library(&message))) {
         fail(transfer, HTTP_LIBRARY, message);
-    } else if (!curl_loop_open(curl, on_ended) || !prepare(transfer, request)) {
+    } else if (!curl_loop_open(curl, on_ended)) {
         fail(transfer, HTTP_MEMORY, "out of memory");
+    } else if (!prepare(transfer, request)) {
+        if (transfer->refused && transfer->refused != CURLE_OUT_OF_MEMORY)
+            fail(transfer, HTTP_LIBRARY,
+                 "libcurl is built without something that is needed: install Debian's libcurl4");
+        else
+            fail(transfer, HTTP_MEMORY, "out of memory");
     } else {
         transfer->active = true;
         arm(transfer);

@@ -18,6 +18,8 @@ struct http_field {
     const char *value; /* without control characters: checked as well */
 };
 
+enum { HTTP_URL_LIMIT_BYTES = 256 << 10 };
+
 /* What is asked. All of it is copied but body, which must stay until the transfer is closed. */
 struct http_request {
     const char *method;
@@ -36,14 +38,14 @@ struct http_request {
 
 enum http_failure {
     HTTP_FINE,
-    HTTP_CONNECT,   /* no connection: name resolution, refused, no route, a proxy that declines */
-    HTTP_TLS,       /* handshake or verification */
-    HTTP_TIMEOUT,   /* one of the three */
-    HTTP_CUT,       /* the connection ended before the answer was whole, or the answer is none */
-    HTTP_TOO_LARGE, /* more than limit_bytes, or more than HTTP_FIELDS_LIMIT_BYTES of header */
-    HTTP_URL,       /* no URL, or of another scheme */
-    HTTP_LIBRARY,   /* libcurl can't be used */
-    HTTP_MEMORY,
+    HTTP_CONNECT, /* no connection: name resolution, refused, no route, a proxy that declines */
+    HTTP_TLS,     /* handshake or verification */
+    HTTP_TIMEOUT, /* one of the three */
+    HTTP_CUT,     /* the connection ended before the answer was whole, or the answer is none */
+    HTTP_TOO_LARGE, /* more than limit_bytes, more than HTTP_FIELDS_LIMIT_BYTES of header, or a line longer than libcurl takes */
+    HTTP_URL,     /* no URL, one that is too long, or of another scheme */
+    HTTP_LIBRARY, /* libcurl can't be used */
+    HTTP_MEMORY,  /* there was none to begin with */
 };
 
 struct http_answer {

@@ -22,6 +22,9 @@ static bool has_forbidden(const char *url) {
 }
 
 static const char *url_problem(const char *url, const char *authority, size_t length) {
+    /* libcurl has no words of its own for a head that is longer than 1 MiB. */
+    if (strlen(url) > HTTP_URL_LIMIT_BYTES)
+        return "the URL is longer than 262144 bytes";
     if (!authority)
         return "the URL must begin with http:// or https://";
     if (!length || *authority == ':')
@@ -85,7 +88,15 @@ void http_target_clear(struct http_target *target) {
 
 /* ---- failures ---- */
 
+/* A line of the other side's is longer than libcurl takes: before 8.6 it calls that to be out of memory. */
+static bool is_too_large(CURLcode result) {
+    const int too_large = 100; /* CURLE_TOO_LARGE, which headers older than the library don't have */
+    return result == CURLE_OUT_OF_MEMORY || (int)result == too_large;
+}
+
 static enum http_failure classify(const struct http_end *end) {
+    if (is_too_large(end->result) && end->connected)
+        return HTTP_TOO_LARGE;
     switch (end->result) {
     case CURLE_COULDNT_RESOLVE_PROXY:
     case CURLE_COULDNT_RESOLVE_HOST:
@@ -97,7 +108,6 @@ static enum http_failure classify(const struct http_end *end) {
     case CURLE_OPERATION_TIMEDOUT: return HTTP_TIMEOUT;
     case CURLE_URL_MALFORMAT:
     case CURLE_LOGIN_DENIED: return HTTP_URL;
-    case CURLE_OUT_OF_MEMORY: return HTTP_MEMORY;
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_SSL_ENGINE_NOTFOUND:
     case CURLE_SSL_ENGINE_SETFAILED:
@@ -121,7 +131,9 @@ static void describe_connect(const struct http_end *end, char *message, size_t s
         snprintf(message, size, "no connection: the proxy answered CONNECT with status %d", end->proxy_status);
     else if (strstr(end->text, "Unsupported proxy"))
         /* These words of curl's repeat the whole URL, and so a password in it. */
-        snprintf(message, size, "no connection: the proxy that the environment names has no URL that can be used");
+        snprintf(message, size, "no connection: the URL of the proxy, given or from the environment, can't be used");
+    else if (is_too_large(end->result))
+        snprintf(message, size, "no connection: the proxy's answer is larger than libcurl takes (or memory is short)");
     else if (end->result == CURLE_COULDNT_CONNECT && end->system_error)
         snprintf(message, size, "no connection: %s (%s)", loop_error_text(end->system_error), end->text);
     else
@@ -153,7 +165,9 @@ enum http_failure http_failure_describe(const struct http_end *end, char *messag
         snprintf(message, size, "timed out: no connection within %lld ms", (long long)end->connect_timeout_ms);
         break;
     case HTTP_URL: snprintf(message, size, "the URL is malformed: %s", end->text); break;
-    case HTTP_MEMORY: snprintf(message, size, "out of memory"); break;
+    case HTTP_TOO_LARGE:
+        snprintf(message, size, "the answer has a line that is longer than libcurl takes (or memory is short)");
+        break;
     default: snprintf(message, size, "the connection was cut: %s", end->text);
     }
     return failure;

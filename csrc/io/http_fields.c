@@ -66,10 +66,13 @@ static void begin(struct http_fields *fields) {
 bool http_fields_take(struct http_fields *fields, const char *line, size_t length) {
     if (length > HTTP_FIELDS_LIMIT_BYTES - fields->taken_bytes)
         return false;
+    bool begins = !fields->taken_bytes || fields->complete;
     fields->taken_bytes += length;
+    if (fields->complete && fields->last)
+        return true;
     while (length && (line[length - 1] == '\n' || line[length - 1] == '\r'))
         length--;
-    if (length >= 5 && !memcmp(line, "HTTP/", 5)) {
+    if (begins && length >= 5 && !memcmp(line, "HTTP/", 5)) {
         begin(fields);
         return true;
     }

@@ -12,6 +12,7 @@ struct http_fields {
     size_t count;       /* fields in text */
     size_t taken_bytes; /* of all lines so far, also of answers that weren't the last (100, 103) */
     bool complete;      /* the empty line came */
+    bool last;          /* set by the user: this is the answer itself, so lines after the empty one are trailers */
 };
 
 enum {
@@ -19,8 +20,8 @@ enum {
     HTTP_FIELDS_LIMIT_BYTES = 256 << 10
 };
 
-/* Takes the next line, with its line end or without. A status line begins anew; lines after the empty one (trailers) are left
- * out. False when the lines together are longer than the limit, or without memory. */
+/* Takes the next line, with its line end or without. A status line, at first and after the empty line, begins anew; other lines
+ * after the empty one (trailers) are left out. False when the lines together are longer than the limit, or without memory. */
 bool http_fields_take(struct http_fields *fields, const char *line, size_t length);
 
 /* One field after the other: *place is 0 at first and is moved on. False at the end. */

@@ -1,5 +1,5 @@
 /* Fuzz target: the header of an HTTP answer. The input is its lines. Checked are the bounds, that names and values hold nothing
- * that could be taken for the end of one, and that what was taken, written anew, is read the same. */
+ * that could be taken for the end of one, that what was taken, written anew, is read the same, and that trailers change nothing. */
 #include "../io/http_fields.h"
 
 #include <stdint.h>
@@ -61,6 +61,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     check(taken || size > HTTP_FIELDS_LIMIT_BYTES);
     check(fields.taken_bytes <= HTTP_FIELDS_LIMIT_BYTES);
     write_anew(&fields, &text);
+    if (taken && fields.complete) {
+        size_t before = fields.text.length;
+        fields.last = true;
+        take_lines(&fields, (const char *)data, size);
+        check(fields.complete && fields.text.length == before);
+    }
     if (taken && text.length <= HTTP_FIELDS_LIMIT_BYTES) {
         check(take_lines(&again, text.data, text.length));
         check(again.count == fields.count && again.text.length == fields.text.length);

@@ -5,8 +5,9 @@
 ---
 --- Codes of failures: "connect" (name resolution, refused, no route, a proxy that can't be reached or declines), "tls"
 --- (handshake or verification), "timeout" (the message says which of the three), "cut" (the connection ended before the answer
---- was whole, or the answer is no HTTP), "too_large" (limit_bytes, or 256 KiB of headers), "url" (malformed, or another scheme
---- than http and https), "library" (libcurl isn't there or doesn't fit). Messages name the host, never path, query or headers.
+--- was whole, or the answer is no HTTP), "too_large" (limit_bytes, 256 KiB of headers, or one line of them longer than libcurl
+--- takes, about 100 KiB), "url" (malformed, longer than 256 KiB, or another scheme than http and https), "library" (libcurl isn't
+--- there or doesn't fit). Messages name the host, never path, query or headers.
 --- After "cut" and "timeout" the server may have carried the request out.
 local http = {}
 
@@ -17,7 +18,8 @@ local http = {}
 ---@param options {method:string|nil, url:string, headers:string[][]|nil, body:string|nil, timeout_ms:integer|nil, connect_timeout_ms:integer|nil, stall_ms:integer|nil, limit_bytes:integer|nil, proxy:string|false|nil, ca_file:string|nil}
 --- method: default "GET". url: sent as it is, byte for byte, so it must be encoded; without user, password and #.
 --- headers: a list of { name, value }, sent in this order (Host always first), duplicates and empty values included; a
---- Content-Length must be the body's; Transfer-Encoding and Upgrade can't be given. Line ends and other control characters throw.
+--- Content-Length must be the body's; Transfer-Encoding and Upgrade can't be given. Line ends and other control characters throw,
+--- as do more than 256 KiB.
 --- body: without one, PUT, POST and PATCH send Content-Length: 0.
 --- timeout_ms: the whole (default 60000); connect_timeout_ms: until the connection stands, TLS included (5000); stall_ms: without
 --- a byte either way (20000; of headers only whole lines count).
@@ -33,6 +35,7 @@ local http = {}
 function http.request(options) end
 
 --- A request whose bodies go piece by piece, for what is too large to hold. Doesn't wait. Options as http.request, without body.
+--- By HTTP/1.1 only: what comes on a stream of HTTP/2 that nobody reads, libcurl would hold, up to 32 MiB.
 ---
 ---     local exchange <close> = assert(http.open { method = "PUT", url = url, upload_bytes = size })
 ---     repeat … exchange:write(piece) … until done

@@ -123,6 +123,14 @@ describe("core.http", function()
       assert.are.same({ { "a", "one two" }, { "b", "" } }, assert(request { url = site:url("/folded") }).headers)
     end)
 
+    it("keeps the headers of an answer whose later lines look like a status line", function()
+      site:route("GET /", { raw = "HTTP/1.1 200 OK\r\nA: b\r\nHTTP/1.1 500 No: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+        .. "2\r\nhi\r\n0\r\nHTTP/1.1 500 No: x\r\nEvil: y\r\n\r\n" })
+      local response = assert(request { url = site:url("/") })
+      assert.are.equal(200, response.status)
+      assert.are.same({ { "a", "b" }, { "transfer-encoding", "chunked" } }, response.headers)
+    end)
+
     it("expects no 100 before a large body", function()
       site:route("PUT /", { body = "done" })
       assert(request { method = "PUT", url = site:url("/"), body = ("x"):rep(3000000) })
@@ -148,6 +156,8 @@ describe("core.http", function()
         refused(key .. " is an integer", { url = "http://127.0.0.1/", [key] = 1.5 })
       end
       refused("limit_bytes is 0 or more", { url = "http://127.0.0.1/", limit_bytes = -1 })
+      refused("headers are longer than 262144 bytes together",
+        { url = "http://127.0.0.1/", headers = { { "a", ("b"):rep(200000) }, { "c", ("d"):rep(100000) } } })
     end)
 
     it("is what would smuggle a line or a request", function()
@@ -229,16 +239,22 @@ describe("core.http", function()
     end)
 
     it("that the server closes instead of an answer are replaced once, and the request is sent anew", function()
-      site:route("POST /", { { body = "first" }, { cut = 0 }, { body = "second" } })
-      assert.are.equal("first", assert(request { method = "POST", url = site:url("/"), body = "one" }).body)
-      local response = assert(request { method = "POST", url = site:url("/"), body = "two" })
-      assert.are.equal("second", response.body)
-      assert.is_false(response.reused)
-      assert.is_true(response.resent)
-      local bodies = {}
-      for index, sent in ipairs(site:requests()) do bodies[index] = sent.body end
-      assert.are.same({ "one", "two", "two" }, bodies)
-      assert.are.equal(2, site:connections().opened)
+      for _, reset in ipairs { false, true } do
+        site:forget()
+        site:route("POST /", { { body = "first", close = true }, { body = "second" },
+          { cut = 0, reset = reset, delay_ms = 50 },
+          { body = "third" } })
+        for _, said in ipairs { "first", "second" } do
+          assert.are.equal(said, assert(request { method = "POST", url = site:url("/"), body = said }).body)
+        end
+        local response, message = request { method = "POST", url = site:url("/"), body = "third" }
+        assert.are.equal("third", assert(response, message).body)
+        assert.is_false(response.reused)
+        assert.is_true(response.resent)
+        local bodies = {}
+        for index, sent in ipairs(site:requests()) do bodies[index] = sent.body end
+        assert.are.same({ "first", "second", "third", "third" }, bodies)
+      end
     end)
 
     it("aren't inherited by programs", function()
@@ -315,6 +331,11 @@ describe("core.http", function()
     end
     local code = failure { url = site:url("/"), proxy = "ftp://127.0.0.1/" }
     assert.are.equal("url", code)
+    local limit = 256 << 10
+    local most = site:url("/")
+    most = most .. ("x"):rep(limit - #most)
+    assert(request { url = most })
+    assert.are.same({ "url", "HTTP: the URL is longer than 262144 bytes" }, { failure { url = most .. "x" } })
   end)
 
   describe("deadlines", function()
@@ -403,6 +424,16 @@ describe("core.http", function()
       site:route("*", { raw = ("HTTP/1.1 103 Early\r\nA: b\r\n\r\n"):rep(20000) })
       assert.are.equal("too_large", (failure { url = site:url("/") }))
     end)
+
+    it("are told, not thrown, where they are libcurl's own: one line of the head", function()
+      local long = ("a"):rep(150000)
+      for _, line in ipairs { "HTTP/1.1 200 OK\r\nA: " .. long, "HTTP/1.1 200 " .. long } do
+        site:route("*", { raw = line .. "\r\nContent-Length: 0\r\n\r\n" })
+        local code, message = failure { url = site:url("/?secret") }
+        assert.are.equal("too_large", code)
+        assert.matches("^127%.0%.0%.1:%d+: the answer has a line that is longer than libcurl takes", message)
+      end
+    end)
   end)
 
   describe("cancellation", function()
@@ -488,6 +519,45 @@ describe("core.http", function()
       local line = "nil\tlibrary\t127%.0%.0%.1: HTTP needs libcurl %(Debian: libcurl4%), which can't be loaded: "
         .. "[^\n]*\n"
       assert.matches("^" .. line:rep(2) .. "library\n$", result.stdout)
+      directory:close()
+    end)
+
+    it("that is too old, lacks something or refuses an option is told", function()
+      local directory = support.directory()
+      assert(directory:write("stub.c", [[
+        static int handle;
+        struct { int age; const char *version; unsigned number; const char *host; int features; } told =
+          { 9, VERSION, NUMBER, "", FEATURES };
+        #define MAKE(name) void *curl_##name(void) { return &handle; }
+        #define DO(name) long curl_##name(void) { return 0; }
+        void *curl_version_info(void) { return &told; }
+        MAKE(easy_init) MAKE(multi_init) MAKE(share_init) MAKE(slist_append)
+        DO(global_init) DO(easy_cleanup) DO(easy_getinfo) DO(easy_pause) DO(easy_strerror) DO(slist_free_all)
+        DO(share_setopt) DO(share_cleanup) DO(multi_setopt) DO(multi_add_handle) DO(multi_remove_handle)
+        DO(multi_socket_action) DO(multi_info_read) DO(multi_cleanup)
+        #ifndef MISSING
+        DO(multi_assign)
+        #endif
+        long curl_easy_setopt(void *easy, int option) { return option == 84 ? 4 : 0; } /* CURLOPT_HTTP_VERSION */
+      ]]))
+      local function says(version, number, features, more)
+        local compiled = assert(host.child.run { program = "/usr/bin/cc", arguments = { "-shared", "-fPIC", "-o",
+          directory:path() .. "/libcurl.so.4", directory:path() .. "/stub.c", "-DVERSION=\"" .. version .. "\"",
+          "-DNUMBER=" .. number, "-DFEATURES=" .. features, more }, environment = { PATH = "/usr/bin:/bin" } })
+        assert.are.equal(0, compiled.exit_code, compiled.stderr)
+        return core.script([[
+          local response, message, code = require "submitter.core.http".request { url = "http://127.0.0.1/" }
+          print(response, code, message)]], {}, { environment = { LD_LIBRARY_PATH = directory:path() } }).stdout
+      end
+      local tls_and_resolver = 1 << 2 | 1 << 7
+      assert.are.equal("nil\tlibrary\t127.0.0.1: libcurl is 7.81.0: install 7.87 or newer\n",
+        says("7.81.0", "0x075100", tls_and_resolver))
+      assert.matches("library\t127.0.0.1: libcurl is built without TLS", says("8.0.0", "0x080000", 1 << 7))
+      assert.matches("library\t127.0.0.1: libcurl is built without TLS", says("8.0.0", "0x080000", 1 << 2))
+      assert.matches("library\t127.0.0.1: libcurl.so.4 has no curl_multi_assign",
+        says("8.0.0", "0x080000", tls_and_resolver, "-DMISSING"))
+      assert.matches("library\t127.0.0.1: libcurl is built without something that is needed",
+        says("8.0.0", "0x080000", tls_and_resolver))
       directory:close()
     end)
   end)
