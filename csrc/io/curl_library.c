@@ -5,8 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* CURLOPT_QUICK_EXIT and CURLOPT_CA_CACHE_TIMEOUT are of 7.87. */
-enum { LEAST_VERSION = 0x075700 };
+enum { LEAST_VERSION = 0x075100, PROTOCOL_NAMES_VERSION = 0x075500, CACHE_AND_EXIT_VERSION = 0x075700 };
 
 static char problem[256];
 
@@ -22,15 +21,15 @@ static bool find(struct curl_library *library, void *handle) {
     CURL_FUNCTIONS(FIND)
 #undef FIND
     if (missing)
-        snprintf(problem, sizeof problem, "libcurl.so.4 has no %s: install libcurl4 7.87 or newer", missing);
+        snprintf(problem, sizeof problem, "libcurl.so.4 has no %s: install libcurl4 7.81 or newer", missing);
     return !missing;
 }
 
-static bool fits(const struct curl_library *library) {
+static bool fits(struct curl_library *library) {
     const int needed = CURL_VERSION_SSL | CURL_VERSION_ASYNCHDNS;
     const curl_version_info_data *version = library->version_info(CURLVERSION_NOW);
     if (version->version_num < LEAST_VERSION) {
-        snprintf(problem, sizeof problem, "libcurl is %s: install 7.87 or newer", version->version);
+        snprintf(problem, sizeof problem, "libcurl is %s: install 7.81 or newer", version->version);
         return false;
     }
     if ((version->features & needed) != needed) {
@@ -38,6 +37,8 @@ static bool fits(const struct curl_library *library) {
                  "libcurl is built without TLS or without its own resolver thread: install Debian's libcurl4");
         return false;
     }
+    library->has_protocol_names = version->version_num >= PROTOCOL_NAMES_VERSION;
+    library->has_cache_and_exit = version->version_num >= CACHE_AND_EXIT_VERSION;
     return true;
 }
 

@@ -4,6 +4,18 @@
 #define SUBMITTER_IO_CURL_LIBRARY_H
 
 #include <curl/curl.h>
+#include <stdbool.h>
+
+/* Options younger than the oldest libcurl that will do (7.81: Ubuntu 22.04), by their numbers, which never change. */
+#if LIBCURL_VERSION_NUM < 0x075500
+#define CURLOPT_PROTOCOLS_STR ((CURLoption)(CURLOPTTYPE_STRINGPOINT + 318))
+#endif
+/* And CURLOPT_PROTOCOLS, of which newer headers warn. */
+#define CURLOPT_PROTOCOL_BITS ((CURLoption)(CURLOPTTYPE_LONG + 181))
+#if LIBCURL_VERSION_NUM < 0x075700
+#define CURLOPT_CA_CACHE_TIMEOUT ((CURLoption)(CURLOPTTYPE_LONG + 321))
+#define CURLOPT_QUICK_EXIT ((CURLoption)(CURLOPTTYPE_LONG + 322))
+#endif
 
 /* Each function of libcurl by its own name, without "curl_". */
 #define CURL_FUNCTIONS(each)                                                                                     \
@@ -16,6 +28,8 @@
 #define CURL_POINTER(name) __typeof__(curl_##name) *name;
 struct curl_library {
     CURL_FUNCTIONS(CURL_POINTER)
+    bool has_protocol_names; /* CURLOPT_PROTOCOLS_STR: 7.85 */
+    bool has_cache_and_exit; /* CURLOPT_CA_CACHE_TIMEOUT, CURLOPT_QUICK_EXIT: 7.87 */
 };
 #undef CURL_POINTER
 

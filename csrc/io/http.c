@@ -342,13 +342,20 @@ static bool set_method(struct http_transfer *transfer, const struct http_request
     return good && SET(CURLOPT_CUSTOMREQUEST, request->method);
 }
 
+/* Of other protocols there is no URL that gets this far (http_target_read): a second wall. */
+static bool set_protocols(struct http_transfer *transfer) {
+    if (curl->has_protocol_names)
+        return SET(CURLOPT_PROTOCOLS_STR, "http,https");
+    return SET(CURLOPT_PROTOCOL_BITS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
+}
+
 static bool set_peer(struct http_transfer *transfer, const struct http_request *request) {
     /* A stream of HTTP/2 that waits for its reader isn't held back: libcurl takes in as much as its window is large, 32 MiB, and
      * (7.88) never gives it back if the stream is given up while others use the connection. */
     const long version = request->streamed ? CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_2TLS;
-    bool good = SET(CURLOPT_URL, request->url) && SET(CURLOPT_PATH_AS_IS, 1L) &&
-                SET(CURLOPT_PROTOCOLS_STR, "http,https") && SET(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L) &&
-                SET(CURLOPT_HTTP_VERSION, version) && SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) &&
+    bool good = SET(CURLOPT_URL, request->url) && SET(CURLOPT_PATH_AS_IS, 1L) && set_protocols(transfer) &&
+                SET(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L) && SET(CURLOPT_HTTP_VERSION, version) &&
+                SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) &&
                 SET(CURLOPT_PROXY_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) &&
                 SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     if (good && request->proxy)
@@ -359,13 +366,13 @@ static bool set_peer(struct http_transfer *transfer, const struct http_request *
         /* Without a folder beside it: a folder would be searched as well, and keeps curl from caching the file's authorities. */
         good = SET(CURLOPT_CAINFO, ca_file) && SET(CURLOPT_CAPATH, NULL) && SET(CURLOPT_PROXY_CAINFO, ca_file) &&
                SET(CURLOPT_PROXY_CAPATH, NULL);
-    return good && SET(CURLOPT_CA_CACHE_TIMEOUT, 600L);
+    return good && (!curl->has_cache_and_exit || SET(CURLOPT_CA_CACHE_TIMEOUT, 600L));
 }
 
 static bool set_course(struct http_transfer *transfer) {
     return SET(CURLOPT_PRIVATE, transfer) && SET(CURLOPT_ERRORBUFFER, transfer->error) && SET(CURLOPT_NOSIGNAL, 1L) &&
            /* A resolver's thread that is still at work when the transfer is given up must not be waited for. */
-           SET(CURLOPT_QUICK_EXIT, 1L) && SET(CURLOPT_TCP_KEEPALIVE, 1L) &&
+           (!curl->has_cache_and_exit || SET(CURLOPT_QUICK_EXIT, 1L)) && SET(CURLOPT_TCP_KEEPALIVE, 1L) &&
            /* Divides the time among a host's addresses; the deadline itself is kept here. */
            SET(CURLOPT_CONNECTTIMEOUT_MS, (long)transfer->connect_timeout_ms) && SET(CURLOPT_NOPROGRESS, 0L) &&
            SET(CURLOPT_XFERINFOFUNCTION, on_progress) && SET(CURLOPT_XFERINFODATA, transfer) &&
