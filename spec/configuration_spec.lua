@@ -213,19 +213,27 @@ describe("configuration", function()
         aws = { profile = "grader", region = "eu-west-1" },
       }]]))
       assert.are.same({ kind = "s3", name = "submissions", region = "eu-central-1", endpoint = "http://127.0.0.1:9000",
-        path_style = true }, settings.bucket)
+        path_style = true, conditional_writes = true }, settings.bucket)
       assert.are.same({ kind = "sqs", url = queue_url, dead_letter_url = queue_url .. "-dead" }, settings.queue)
       assert.are.same({ profile = "grader", region = "eu-west-1" }, settings.aws)
+    end)
+
+    it("may have the names that servers other than Amazon's take", function()
+      assert.are.equal("My_bucket", assert(load 'return { bucket = s3 { name = "My_bucket" } }').bucket.name)
+      for _, name in ipairs { "ab", "-abc", "a b", "a/b", "s3://abc", ("x"):rep(256) } do
+        assert.is_nil(load(('return { bucket = s3 { name = "%s" } }'):format(name)), name)
+      end
     end)
 
     it("are chosen by the environment, which wins over the file", function()
       local settings = assert(load(nil, { SUBMITTER_BUCKET = "submissions", SUBMITTER_QUEUE_URL = queue_url,
         SUBMITTER_DEAD_LETTER_URL = queue_url .. "-dead" }))
-      assert.are.same({ kind = "s3", name = "submissions" }, settings.bucket)
+      assert.are.same({ kind = "s3", name = "submissions", conditional_writes = true }, settings.bucket)
       assert.are.same({ kind = "sqs", url = queue_url, dead_letter_url = queue_url .. "-dead" }, settings.queue)
       settings = assert(load('return { bucket = s3 { name = "other", region = "eu-west-1" } }',
         { SUBMITTER_BUCKET = "submissions", SUBMITTER_DEAD_LETTER_URL = queue_url }))
-      assert.are.same({ kind = "s3", name = "submissions", region = "eu-west-1" }, settings.bucket)
+      assert.are.same({ kind = "s3", name = "submissions", region = "eu-west-1", conditional_writes = true },
+        settings.bucket)
       assert.are.same({ kind = "directory" }, settings.queue)
       settings = assert(load("return { bucket = directory {} }", { SUBMITTER_BUCKET = "submissions" }))
       assert.are.equal("s3", settings.bucket.kind)

@@ -640,6 +640,47 @@ describe("the worker", function()
       end)
     end)
 
+    it("wears no message out while the bucket is away", function()
+      local is_away = true
+      parts.store.fail = function() if is_away then return "no route to the bucket", "unavailable" end end
+      local lines = support.logged(function()
+        serve(function(one)
+          local ids = {}
+          for number = 1, 2 do
+            ids[number] = parts.queue:send(fake.message { mode = number % 2 == 0 and "grade" or nil })
+          end
+          support.eventually("an outage", function() return one.outage.is_on and one.in_flight == 0 end)
+          parts.queue.largest_wanted = 0
+          support.eventually("more tries", function() return one.outage.failures >= 5 end)
+          assert.are.equal(1, parts.queue.largest_wanted)
+          assert.is_nil(next(parts.queue.dead))
+          is_away = false
+          for number, id in ipairs(ids) do
+            support.eventually("message " .. number, function() return parts.queue.deleted[id] end)
+            assert.is_true(parts.queue.deleted[id].failures <= 1)
+          end
+          one:stop()
+        end)
+      end)
+      assert.are.equal("outage_began", events(lines))
+      assert.are.equal("no route to the bucket", lines[1].fields.reason)
+    end)
+
+    it("ends at once also in the pauses of an outage", function()
+      parts.store.fail = function() return "no route to the bucket", "unavailable" end
+      support.logged(function()
+        serve(function(one)
+          for _, mode in ipairs { "test", "grade" } do parts.queue:send(fake.message { mode = mode }) end
+          support.eventually("an outage", function() return one.outage.failures >= 4 end)
+          local began_ms = host.clock.monotonic_ms()
+          one:stop()
+          support.eventually("the end", function() return one.in_flight == 0 end)
+          assert.is_true(host.clock.monotonic_ms() - began_ms < 1000)
+        end)
+      end)
+      assert.is_nil(next(parts.queue.dead))
+    end)
+
     it("finishes what runs and takes nothing new", function()
       local finish = host.task.event()
       parts.configuration.slots = 1

@@ -56,9 +56,12 @@ for library in libcurl.so.4 libnss_dns.so.2 libnss_files.so.2 libresolv.so.2; do
         copy_libraries "$folder/$library"
     fi
 done
-cjson=$(module cjson cpath)
-cp -L "$cjson" "$stage/lib/lua/cjson.so"
-copy_libraries "$cjson"
+# lxp reads XML: what STS answers where the configuration or the environment names a role.
+for name in cjson lxp; do
+    library=$(module "$name" cpath)
+    cp -L "$library" "$stage/lib/lua/$name.so"
+    copy_libraries "$library"
+done
 [ ! -r /etc/ssl/certs/ca-certificates.crt ] || cp -L /etc/ssl/certs/ca-certificates.crt "$stage/lib/"
 
 cp -R "$here/../../lua" "$stage/lua"

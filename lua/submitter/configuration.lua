@@ -59,12 +59,16 @@ local s3 = {
   name = "s3",
   chosen_by = "SUBMITTER_BUCKET",
   fields = {
-    { name = "name", type = "string", required = true, environment = "SUBMITTER_BUCKET", match = "^%w[%w.-]+%w$",
-      length = { 3, 63 }, expected = "the name of a bucket", text = "The bucket." },
+    -- Amazon's have 63 characters at most and no "_"; those of other servers may.
+    { name = "name", type = "string", required = true, environment = "SUBMITTER_BUCKET", match = "^%w[%w._-]+%w$",
+      length = { 3, 255 }, expected = "the name of a bucket", text = "The bucket." },
     region,
     endpoint "S3",
     { name = "path_style", type = "boolean", default_text = "only where the host is an address",
       text = "Whether the bucket's name is written into the path, not into the host's name." },
+    { name = "conditional_writes", type = "boolean", default = true,
+      text = "Whether results are written on the condition that none was written meanwhile. A server that can't needs "
+        .. "false, and then only one worker may be running." },
   },
 }
 

@@ -69,7 +69,10 @@ function buckets.s3(self, settings)
   local client = require("submitter.aws.client").new {
     session = session(self), service = "s3", region = settings.region, endpoint = settings.endpoint,
   }
-  return require("submitter.store.s3").open { client = client, name = settings.name, path_style = settings.path_style }
+  return require("submitter.store.s3").open {
+    client = client, name = settings.name, path_style = settings.path_style,
+    conditional_writes = settings.conditional_writes,
+  }
 end
 
 function queues.directory(self)

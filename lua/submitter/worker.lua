@@ -5,6 +5,7 @@ local grading = require "submitter.grading"
 local host = require "submitter.host"
 local lease = require "submitter.lease"
 local notify = require "submitter.notify"
+local outage = require "submitter.outage"
 local pipeline = require "submitter.pipeline"
 local retry = require "submitter.retry"
 local submission = require "submitter.submission"
@@ -51,6 +52,7 @@ function worker.new(parts)
     configuration = parts.configuration, store = parts.store, queue = parts.queue, jobs = parts.jobs,
     policy_directory = parts.policy_directory, runner = runner, steps = parts.steps or pipeline.steps(),
     in_flight = 0, stopping = false, waits_for_messages = false, changed = host.task.event(), graded = {},
+    outage = outage.new(),
   }, Worker)
 end
 
@@ -96,7 +98,7 @@ function Worker:grade(message, kept)
     local reason = skipped[1] and skipped[1].reason or "it has no records"
     host.log.debug("message_announces_nothing", { id = message.id, reason = reason })
   end
-  local is_last = message.failures + 1 >= self.configuration.failure_limit
+  local is_last = message.failures + 1 >= self.configuration.failure_limit and not self.outage.is_on
   local decisive = { kind = "done" }
   for _, request in ipairs(requests) do
     local outcome = self:alone(request, function() return grading.grade(self, request, kept, is_last) end)
@@ -104,7 +106,22 @@ function Worker:grade(message, kept)
     if outcome.kind == "lost" then break end
   end
   if decisive.kind == "retry" and is_last then decisive.kind = "dead" end
+  decisive.was_tried = #requests > 0
   return with_failed_records(decisive, failed)
+end
+
+-- What isn't the message's fault isn't counted against it: it is given back. A worker that is to end with the queue has no
+-- other end for what can't be graded than to give it up.
+function Worker:notice(message, outcome)
+  if self.once then return end
+  local change = self.outage:note(message.id, outcome)
+  if change == "began" then
+    host.log.error("outage_began", { reason = outcome.reason, class = outcome.class,
+      hint = "one message at a time is tried until one can be graded; none of them counts it as a failure" })
+  elseif change == "ended" then
+    host.log.info("outage_ended", {})
+  end
+  if outcome.kind == "retry" and self.outage:explains(outcome) then outcome.kind = "put_off" end
 end
 
 -- The queue's answer to what was decided; when it can't take it, the message comes again by itself.
@@ -123,6 +140,10 @@ function Worker:settle(message, outcome)
   elseif outcome.kind == "dead" then
     host.log.warn("submission_failed", fields)
     done, problem, code = self.queue:dead_letter(message, outcome.reason, outcome.class)
+  elseif outcome.kind == "put_off" then
+    fields.delay_ms = retry.delay_ms(message.receives - 1, self.configuration.retry_delay_ms)
+    host.log.info("submission_put_off", fields)
+    done, problem, code = self.queue:release(message, fields.delay_ms)
   else
     fields.delay_ms = retry.delay_ms(message.failures, self.configuration.retry_delay_ms)
     host.log.info("submission_retried", fields)
@@ -151,6 +172,7 @@ function Worker:attend(message)
       kind = is_last and "dead" or "retry", reason = "internal error: " .. outcome:match("^[^\n]*"), class = "internal",
     }
   end
+  self:notice(message, outcome)
   self:settle(message, outcome)
 end
 
@@ -182,10 +204,15 @@ function Worker:tell(problem)
   if not told then host.log.warn("worker_state_not_written", { reason = message }) end
 end
 
+-- How many submissions may be in flight now. In an outage one is enough to find out whether it is over.
+function Worker:slots()
+  return self.outage.is_on and 1 or self.configuration.slots
+end
+
 -- Messages for the free slots. A wait for them, and nothing else, is cut short by `stop`.
 function Worker:receive(wait_ms)
   local options = {
-    max = self.configuration.slots - self.in_flight, wait_ms = wait_ms,
+    max = self:slots() - self.in_flight, wait_ms = wait_ms,
     visibility_ms = self.configuration.visibility_ms,
   }
   self.waits_for_messages = wait_ms > 0
@@ -200,33 +227,39 @@ function Worker:receive(wait_ms)
   return messages, problem, code
 end
 
--- The queue gave no answer: waits longer and longer, whatever ends meanwhile, and with jitter, so that many workers don't
--- come back together.
-function Worker:trouble(problem, code)
-  local longest_ms = code == "environment" and PERMANENT_LONGEST_MS or TROUBLE_LONGEST_MS
-  self.pause_ms = math.min((self.pause_ms or TROUBLE_FIRST_MS // 2) * 2, longest_ms)
-  host.log.warn("queue_unavailable", { reason = problem, class = code, pause_ms = self.pause_ms,
-    last_poll = self.last_poll_ms and host.clock.utc(self.last_poll_ms) or "none yet" })
-  local pause_ms = self.pause_ms // 2 + math.random(0, self.pause_ms // 2)
-  local until_ms = host.clock.monotonic_ms() + pause_ms
+-- Waits, whatever ends meanwhile, and with jitter, so that many workers don't come back together.
+function Worker:pause(longest_ms)
+  local until_ms = host.clock.monotonic_ms() + longest_ms // 2 + math.random(0, longest_ms // 2)
   while not self.stopping and host.clock.monotonic_ms() < until_ms do
     self:wait_for_change(math.max(1, until_ms - host.clock.monotonic_ms()))
   end
 end
 
+-- The queue gave no answer: waits longer and longer.
+function Worker:trouble(problem, code)
+  local longest_ms = code == "environment" and PERMANENT_LONGEST_MS or TROUBLE_LONGEST_MS
+  self.pause_ms = math.min((self.pause_ms or TROUBLE_FIRST_MS // 2) * 2, longest_ms)
+  host.log.warn("queue_unavailable", { reason = problem, class = code, pause_ms = self.pause_ms,
+    last_poll = self.last_poll_ms and host.clock.utc(self.last_poll_ms) or "none yet" })
+  self:pause(self.pause_ms)
+end
+
+-- Begins what one poll brings.
+function Worker:take()
+  local messages, problem, code = self:receive(RECEIVE_MS)
+  if not messages then return self:trouble(problem, code) end
+  self.pause_ms = nil
+  for _, message in ipairs(messages) do self:begin(message) end
+end
+
 -- Polls until told to stop.
 function Worker:serve()
   while not self.stopping do
-    if self.in_flight >= self.configuration.slots then
+    if self.in_flight >= self:slots() then
       self:wait_for_change()
     else
-      local messages, problem, code = self:receive(RECEIVE_MS)
-      if messages then
-        self.pause_ms = nil
-        for _, message in ipairs(messages) do self:begin(message) end
-      else
-        self:trouble(problem, code)
-      end
+      if self.outage.is_on then self:pause(self.outage:next_pause_ms()) end
+      if not self.stopping then self:take() end
     end
   end
 end
@@ -294,7 +327,7 @@ end
 ---@return string|nil message
 ---@return string|nil code
 function Worker:run(options)
-  self.poller = host.task.current()
+  self.poller, self.once = host.task.current(), options ~= nil and options.once == true
   local handles = {}
   for _, signal in ipairs { "TERM", "INT" } do
     handles[#handles + 1] = host.task.on_signal(signal, function(name)
@@ -302,7 +335,7 @@ function Worker:run(options)
       self:stop()
     end)
   end
-  local done, message, code = self:work(options and options.once or false)
+  local done, message, code = self:work(self.once)
   self.runner:close()
   for _, handle in ipairs(handles) do handle:close() end
   return done, message, code

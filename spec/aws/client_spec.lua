@@ -69,7 +69,7 @@ describe("the client of a service", function()
       body = "secret", read_error = function() return "SlowDown", "Please reduce\27[31m your rate" end }
     assert.is_nil(response)
     assert.are.equal("SlowDown", code)
-    assert.are.equal("S3 GetObject: SlowDown: Please reduce\\x1b[31m your rate (HTTP 503, request R1, "
+    assert.are.equal("S3 GetObject: SlowDown: Please reduce\\e[31m your rate (HTTP 503, request R1, "
       .. "extended request H1, 3 attempts)", message)
     assert.are.same({ 503, "R1", 3, true, true },
       { details.status, details.request_id, details.attempts, details.retryable, details.ambiguous })
@@ -334,6 +334,17 @@ describe("the client of a service", function()
     assert.are.same({ "no_credentials", 0, 0, false },
       { code, #world.requests, details.attempts, details.ambiguous })
     assert.matches("none found", message)
+  end)
+
+  it("leaves what to do at the end of its own words, and cuts what others say", function()
+    world.session.failure = ("looked here; "):rep(100) .. "set AWS_ACCESS_KEY_ID"
+    local _, message = call()
+    assert.matches("looked here; set AWS_ACCESS_KEY_ID$", message)
+    world.session.failure = nil
+    world:script { 400, body = xml_error("Bad", ("ä"):rep(1000)) }
+    _, message = call()
+    assert.matches("^S3 GetObject: Bad: [ä]+… %(2005 bytes%) %(HTTP 400%)$", message)
+    assert.is_true(#message < 400)
   end)
 
   it("says that the region is missing", function()

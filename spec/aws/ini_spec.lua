@@ -51,6 +51,11 @@ describe("the format of the shared files", function()
     assert.are.same({ foo = { name = "value\n-continued # C" } }, read "[foo]\nname = value\n -continued # C")
   end)
 
+  it("takes properties that are all indented", function()
+    assert.are.same({ foo = { a = "1", b = "2\nmore", s3 = { c = "3" }, d = "4" }, bar = { e = "5" } },
+      read "[foo]\n  a = 1\n  b = 2\n    more\n  s3 =\n    c = 3\n d = 4\n[bar]\n\te=5")
+  end)
+
   it("reads nested properties below an empty value", function()
     assert.are.same({ foo = { s3 = { addressing_style = "path", other = "" } } },
       read "[foo]\ns3 =\n addressing_style = path\n\t \n Other =\n")
@@ -74,8 +79,8 @@ describe("the format of the shared files", function()
     assert.matches("line 1: a property must stand in a section", refused " -secret")
     assert.matches("line 2: a property has no name", refused "[foo]\n= secret")
     assert.matches("line 2: expected name = value", refused "[foo]\nkey : secret")
-    assert.matches("line 2: white space before a property", refused "[foo]\n -secret")
-    assert.matches("line 4: white space before a property", refused "[foo]\nname = value\n[foo]\n -secret")
+    assert.matches("line 2: expected name = value", refused "[foo]\n -secret")
+    assert.matches("line 4: expected name = value", refused "[foo]\nname = value\n[foo]\n -secret")
     assert.matches("line 3: expected name = value", refused "[foo]\ns3 =\n secret")
     assert.matches("line 3: a property has no name", refused "[foo]\ns3 =\n = secret")
     for _, text in ipairs { "[secret", "name = secret", "[foo]\n= secret", "[foo]\nkey : secret",

@@ -44,6 +44,18 @@ describe("what S3 says when it refuses", function()
     assert.is_nil((read(404, nil)))
   end)
 
+  it("is read although a key in it isn't XML", function()
+    local form = '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>NoSuchKey</Code>%s<Key>%s</Key></Error>'
+    for _, shown in ipairs { "a&#x1;b", "&eacute;", "a\1b", "\xff" } do
+      assert.are.same({ "NoSuchKey", "It isn't there.", {} },
+        { read(404, form:format("<Message>It isn't there.</Message>", shown)) })
+      assert.are.equal("NoSuchKey", (read(404, form:format("", shown))))
+      assert.are.equal("NoSuchKey", (s3_errors.read_good { body = form:format("", shown) }))
+    end
+    assert.is_nil((read(404, (form:gsub("Code>", "Cod>")):format("", "\1"))))
+    assert.is_nil((read(404, "<?xml version='1.0'?><a>&eacute;<Error><Code>NoSuchKey</Code></Error></a>")))
+  end)
+
   it("may come with a good status", function()
     assert.are.same({ "InternalError", "m" }, { s3_errors.read_good { body =
       "<Error><Code>InternalError</Code><Message>m</Message></Error>" } })

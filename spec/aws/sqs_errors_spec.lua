@@ -32,7 +32,7 @@ describe("SQS's errors", function()
       read({ __type = "com.amazonaws.sqs#Other", message = "no such queue" }, header))
     assert.are.same({ "ReceiptHandleIsInvalid", "bad" },
       read { __type = "com.amazonaws.sqs#ReceiptHandleIsInvalid", Message = "bad" })
-    assert.are.same({ "ServiceUnavailable" }, read("<html>", { "X-Amzn-ErrorType", "ServiceUnavailable:" }))
+    assert.are.same({ "ServiceUnavailable" }, read("<html>", { "x-amzn-errortype", "ServiceUnavailable:" }))
     assert.are.same({}, read("<html>503</html>"))
     assert.are.same({}, read("[]"))
     assert.are.same({}, read { __type = 5 })
@@ -70,6 +70,11 @@ describe("SQS's errors", function()
     for _, code in ipairs { "KmsDisabled", "OverLimit", "InvalidAddress", "InvalidSecurity", "QueueDeletedRecently" } do
       assert.is_string(remedy(code, "ReceiveMessage"), code)
     end
+    assert.matches("check the credentials", remedy("SignatureDoesNotMatch", "SendMessage"), 1, true)
+    for status, code in pairs { [415] = "UnsupportedMediaType", [400] = "MissingAction", [404] = "HTTP 404" } do
+      assert.matches("SQS's JSON protocol", sqs_errors.remedy(code, "SendMessage", queue, status), 1, true)
+    end
+    assert.is_nil(sqs_errors.remedy("HTTP 418", "SendMessage", queue, 418))
     assert.is_nil(remedy("cut", "ReceiveMessage"))
     assert.is_nil(remedy(nil, "ReceiveMessage"))
   end)

@@ -30,16 +30,17 @@ describe("the URL of a queue", function()
   it("is refused with the reason", function()
     for url, reason in pairs {
       ["arn:aws:sqs:eu-central-1:123456789012:q"] = "is an ARN",
-      ["submissions"] = "must be http or https",
-      ["ftp://sqs.eu-central-1.amazonaws.com/1/q"] = "must be http or https",
-      ["https://host/1/q?Action=ReceiveMessage"] = "neither a query nor a fragment",
-      ["https://host/1/q#x"] = "neither a query nor a fragment",
+      ["submissions"] = "must begin with http:// or https://",
+      ["ftp://sqs.eu-central-1.amazonaws.com/1/q"] = "must begin with http:// or https://",
+      ["https://host/1/q?Action=ReceiveMessage"] = "must not have a query",
+      ["https://host/1/q#x"] = "must not have a fragment",
       ["https://host"] = "must end in the queue's name",
       ["https://host/"] = "must end in the queue's name",
       ["https://host/1/q/"] = "must end in the queue's name",
       ["https://host//q"] = "must end in the queue's name",
       ["https://host/1/q r"] = "white space",
-      ["https://host:/1/q"] = "names no host",
+      ["https://host:x/1/q"] = "names no valid host", ["https://host:0/1/q"] = "its port isn't from 1 to 65535",
+      ["https://"] = "names no valid host", ["https:///1/q"] = "names no valid host",
       ["https://user:hunter2@host/1/q"] = "must not hold a user's name",
     } do
       local parts, message = sqs.parse_url(url)

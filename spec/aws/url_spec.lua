@@ -47,3 +47,19 @@ describe("the address of a service", function()
     assert.is_nil(message:find "secret")
   end)
 end)
+
+describe("a query", function()
+  it("is written in the order given", function()
+    assert.are.equal("list-type=2&prefix=a%20b%2F&b=",
+      url.query { { "list-type", "2" }, { "prefix", "a b/" }, { "b", "" } })
+  end)
+end)
+
+describe("a host", function()
+  it("is an address or a name", function()
+    for _, address in ipairs { "127.0.0.1", "::1", "[::1]" } do assert.is_true(url.is_address(address)) end
+    for _, name in ipairs { "localhost", "s3.amazonaws.com", "1.2.3.example" } do
+      assert.is_false(url.is_address(name))
+    end
+  end)
+end)

@@ -1,4 +1,5 @@
---- A queue in memory. What became of each message is in `queue.deleted`, `queue.dead` and `queue.failed`, by id.
+--- A queue in memory. What became of each message is in `queue.deleted`, `queue.dead`,
+--- `queue.failed` and `queue.released`, by id.
 local host = require "submitter.host"
 
 local Queue = {}
@@ -58,6 +59,18 @@ function Queue:fail(message, delay_ms)
   table.insert(self.failed[message.id], delay_ms)
   -- Time passes at once here.
   self.ready[#self.ready + 1] = message
+  self.changed:set()
+  return true
+end
+
+function Queue:release(message, delay_ms)
+  local done, problem, code = settle(self, "release", message)
+  if not done then return nil, problem, code end
+  self.held[message.id] = nil
+  self.released[message.id] = self.released[message.id] or {}
+  table.insert(self.released[message.id], delay_ms)
+  self.ready[#self.ready + 1] = message
+  self.changed:set()
   return true
 end
 
@@ -79,8 +92,8 @@ return {
   --- `queue.trouble(verb)` may return a message and a code, and then that call fails.
   open = function()
     local queue = setmetatable({
-      ready = {}, held = {}, deleted = {}, dead = {}, failed = {}, count = 0, extended = 0, largest_wanted = 0,
-      changed = host.task.event(), trouble = function() end,
+      ready = {}, held = {}, deleted = {}, dead = {}, failed = {}, released = {}, count = 0, extended = 0,
+      largest_wanted = 0, changed = host.task.event(), trouble = function() end,
     }, Queue)
     return queue
   end,

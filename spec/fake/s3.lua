@@ -4,7 +4,7 @@
 
 local host = require "submitter.host"
 local aws = require "spec.fake.aws"
-local uri = require "submitter.aws.uri"
+local percent = require "submitter.percent"
 
 local Server = {}
 Server.__index = Server
@@ -74,7 +74,7 @@ end
 
 function Server:list(query)
   local parameters = {}
-  for name, value in query:gmatch("([^&=]+)=([^&]*)") do parameters[name] = uri.decode_form(value) end
+  for name, value in query:gmatch("([^&=]+)=([^&]*)") do parameters[name] = percent.decode_form(value) end
   local keys = {}
   for key in pairs(self.objects) do
     local after = parameters["continuation-token"] or parameters["start-after"] or ""
@@ -84,7 +84,8 @@ function Server:list(query)
   local parts = {}
   local goes_on = #keys > self.page_size
   for index = 1, math.min(#keys, self.page_size) do
-    local shown = parameters["encoding-type"] == "url" and uri.encode_path(keys[index]):gsub("%%20", "+") or keys[index]
+    local is_encoded = parameters["encoding-type"] == "url"
+    local shown = is_encoded and percent.encode_path(keys[index]):gsub("%%20", "+") or keys[index]
     parts[index] = ("<Contents><Key>%s</Key><LastModified>2023-11-14T22:13:20.000Z</LastModified><ETag>&quot;%s&quot;"
       .. "</ETag><Size>%d</Size></Contents>"):format(escape(shown), host.digest.md5(self.objects[keys[index]]),
       #self.objects[keys[index]])
@@ -105,7 +106,7 @@ function Server:carry_out(request)
     if bucket ~= self.bucket then return refuse(404, "NoSuchBucket") end
     path = rest
   end
-  local key = assert(uri.decode_form((path:gsub("^/", "", 1):gsub("+", "%%2B"))))
+  local key = assert(percent.decode_form((path:gsub("^/", "", 1):gsub("+", "%%2B"))))
   if key == "" then return self:list(query) end
   return self[request.method:lower()](self, request, key)
 end

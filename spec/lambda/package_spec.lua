@@ -43,5 +43,16 @@ describe("the package for Lambda", function()
     end
     maps:close()
     assert.is_true(loaded > 10)
+
+    -- What this one had no use for: credentials by a role.
+    folder:write("role.lua", [[require "submitter.aws.sts" print(package.searchpath("lxp", package.cpath))]])
+    local role = assert(host.child.run {
+      program = root .. "/lib/loader",
+      arguments = { "--library-path", root .. "/lib", root .. "/bin/submitter", "run", folder.path .. "/role.lua" },
+      environment = {
+        LUA_PATH = root .. "/lua/?.lua;" .. root .. "/lua/?/init.lua", LUA_CPATH = root .. "/lib/lua/?.so",
+      },
+    })
+    assert.equal(root .. "/lib/lua/lxp.so\n", role.stdout, role.stderr)
   end)
 end)

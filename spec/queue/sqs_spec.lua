@@ -35,7 +35,7 @@ describe("a queue on SQS", function()
   describe("is opened", function()
     it("with what the operator wrote, or says what is wrong with it", function()
       for _, case in ipairs {
-        { { url = "submissions" }, "the queue's URL must be http" },
+        { { url = "submissions" }, "the queue's URL can't be used: it must begin" },
         { { url = server.url, dead_letter_url = "arn:aws:sqs:x" }, "dead_letter_url: the queue's URL is an ARN" },
         { { url = server.url, dead_letter_url = server.url }, "dead_letter_url is the queue itself" },
         { { url = server.url, region = "eu-west-1" }, "region says eu-west-1" },
@@ -489,6 +489,24 @@ describe("a queue on SQS", function()
       assert(queue:dead_letter(receive(), "why", "x"))
       assert.are.equal(2, #server:messages(server.dead_url))
       assert.are.equal(0, #server:messages(server.url))
+    end)
+
+    it("later and later while the other queue is away", function()
+      assert(queue:send "{}")
+      server.fault = function(operation)
+        return operation == "SendMessage" and { class = "timeout", message = "no answer" } or nil
+      end
+      local delays = {}
+      for round = 1, 3 do
+        assert.are.equal("unavailable", select(3, queue:dead_letter(receive(), "why", "x")))
+        local asked = server:asked "ChangeMessageVisibilityBatch"
+        delays[round] = asked[#asked].Entries[1].VisibilityTimeout
+        server:advance(3601)
+      end
+      assert.are.same({ 60, 120, 240 }, delays)
+      server.fault = function() end
+      assert(queue:dead_letter(receive(), "why", "x"))
+      assert.are.equal(1, #server:messages(server.dead_url))
     end)
 
     it("nothing without a queue for it: later and later, and with the remedy in the log", function()

@@ -11,7 +11,6 @@ local host = require "submitter.host"
 local retry = require "submitter.aws.retry"
 local schema = require "submitter.schema"
 local skew = require "submitter.aws.skew"
-local units = require "submitter.units"
 
 local client = {}
 
@@ -42,14 +41,21 @@ Client.__index = Client
 
 -- ---- one attempt ----
 
--- On one line, without what steers a terminal.
+-- What others said: not too much of it, on one line, without what steers a terminal.
 local function plain(text)
-  text = units.format_text(tostring(text), TEXT_LIMIT_BYTES)
-  return (text:gsub('^"', ""):gsub('"$', ""):gsub('\\(["\\])', "%1"))
+  if #text <= TEXT_LIMIT_BYTES then
+    return host.text.escape(text)
+  end
+  -- A character isn't cut in two.
+  local cut = text:sub(1, TEXT_LIMIT_BYTES):gsub("[\xC0-\xFF][\x80-\xBF]*$", "")
+  return ("%s… (%d bytes)"):format(host.text.escape(cut), #text)
 end
 
+-- Without a status the words are this program's own, and what to do stands at their end.
 local function failure(code, text, status)
-  return { code = code, text = plain(text), status = status, kind = errors.kind(code, status),
+  text = tostring(text)
+  text = status and plain(text) or host.text.escape(text)
+  return { code = code, text = text, status = status, kind = errors.kind(code, status),
     ambiguous = errors.is_ambiguous(code, status) }
 end
 

@@ -3,8 +3,9 @@
 ---
 ---  - a line that begins with `#` or `;` is a comment, and so is what follows ` #` or ` ;` on a section's or property's line
 ---  - `[section]`, then `name = value`; names count in lower case, the last of two values wins, white space around is dropped
----  - a line that begins with white space continues the value before it; after an empty value such lines are properties
----    of their own: `s3 =`, then ` addressing_style = path`
+---  - a line that is indented more than the property before it continues that one's value; after an empty value such lines
+---    are properties of their own: `s3 =`, then ` addressing_style = path`
+---  - a section's first property may be indented, and those after it as far (botocore reads such files, and people have them)
 ---
 --- Messages say the line's number and never what stands there: it may be a secret.
 
@@ -41,6 +42,10 @@ local function read_section(line)
   return trim(name)
 end
 
+local function indent_of(line)
+  return #line:match("^%s*")
+end
+
 local function read_property(reader, line)
   local name, value = line:match("^([^=]*)=(.*)$")
   if not reader.section then
@@ -50,7 +55,7 @@ local function read_property(reader, line)
   end
   name = trim(name):lower()
   if name == "" then return "a property has no name before its =" end
-  reader.property = name
+  reader.property, reader.indent = name, indent_of(line)
   -- The comment may begin right behind the "=", whose white space belongs to it.
   reader.section.properties[name] = trim(without_comment(value))
   reader.ignored = not is_property_name(name)
@@ -66,10 +71,7 @@ local function read_nested(properties, text)
 end
 
 local function read_continuation(reader, line)
-  if not reader.property then
-    return reader.section and "white space before a property: only what continues a value may be indented"
-      or "a property must stand in a section such as [default]"
-  elseif reader.ignored then
+  if reader.ignored then
     return nil
   end
   local properties, name, text = reader.section.properties, reader.property, trim(line)
@@ -92,7 +94,7 @@ local function read_line(reader, line)
     reader.property, reader.ignored = nil, nil
     reader.sections[#reader.sections + 1] = reader.section
     return nil
-  elseif line:find("^%s") then
+  elseif reader.property and indent_of(line) > reader.indent then
     return read_continuation(reader, line)
   end
   return read_property(reader, line)

@@ -7,11 +7,12 @@
 
 local answer = require "submitter.aws.answer"
 local host = require "submitter.host"
+local percent = require "submitter.percent"
 local s3_address = require "submitter.aws.s3_address"
 local s3_errors = require "submitter.aws.s3_errors"
 local schema = require "submitter.schema"
 local time = require "submitter.aws.time"
-local uri = require "submitter.aws.uri"
+local url = require "submitter.aws.url"
 local xml = require "submitter.aws.xml"
 
 local s3 = {}
@@ -75,12 +76,11 @@ local function call(self, request, key, query)
     if not endpoint then
       return nil, message, code
     end
-    local url
-    url, message = s3_address.url(endpoint.url, self.name, key, query, self.path_style)
-    if not url then
+    request.url, message = s3_address.url(endpoint.url, self.name, key, query, self.path_style)
+    if not request.url then
       return nil, message, "configuration"
     end
-    request.url, request.region = url, self.region
+    request.region = self.region
     request.read_error = request.read_error or read_error
     local response, details
     response, message, code, details = self.client:call(request)
@@ -420,7 +420,7 @@ local function read_page(body)
   for _, element in ipairs(root) do
     if element.name == "Contents" then
       local key, size_bytes = xml.text(element, "Key"), math.tointeger(tonumber(xml.text(element, "Size")))
-      key = key and is_encoded and uri.decode_form(key) or not is_encoded and key
+      key = key and is_encoded and percent.decode_form(key) or not is_encoded and key
       if not key or not size_bytes then
         return nil, "BadAnswer", "the list has an object without a readable key or size"
       end
@@ -446,7 +446,7 @@ local function list_page(self, prefix, start_after, token)
       page, wrong, reason = read_page(response.body)
       return wrong, reason
     end,
-  }, nil, uri.query(query))
+  }, nil, url.query(query))
   if not response then
     return nil, message, code, details
   end

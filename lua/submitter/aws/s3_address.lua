@@ -1,8 +1,8 @@
 --- Where a bucket's objects are found: which names are buckets, and how name and key become a URL. Sources: S3's "Bucket
 --- naming rules" and "Virtual hosting", and the SDKs' endpoint rules for S3.
 
+local percent = require "submitter.percent"
 local units = require "submitter.units"
-local uri = require "submitter.aws.uri"
 local url = require "submitter.aws.url"
 
 local s3_address = {}
@@ -25,7 +25,7 @@ function s3_address.check_bucket(name)
   elseif name:find("%-%-x%-s3$") then
     return nil, ("%s is a directory bucket (S3 Express One Zone), which is not supported: use a general purpose bucket")
       :format(shown)
-  elseif not name:find("^%w[%w._-]+%w$") or #name > 255 or name:find("..", 1, true) or uri.is_address(name) then
+  elseif not name:find("^%w[%w._-]+%w$") or #name > 255 or name:find("..", 1, true) or url.is_address(name) then
     return nil, ("%s (3 to 63 lower-case letters, digits, hyphens and dots), found %s"):format(example, shown)
   end
   return true
@@ -51,7 +51,7 @@ end
 ---@param path_style boolean|nil what the operator says
 ---@return boolean
 function s3_address.is_path_style(parts, bucket, path_style)
-  if uri.is_address(parts.host) or not is_hostable(bucket, parts.scheme == "http") then
+  if url.is_address(parts.host) or not is_hostable(bucket, parts.scheme == "http") then
     return true
   elseif path_style ~= nil then
     return path_style
@@ -80,7 +80,7 @@ function s3_address.url(endpoint, bucket, key, query, path_style)
   end
   local path = base
   if key then
-    path = base .. "/" .. uri.encode_path(key)
+    path = base .. "/" .. percent.encode_path(key)
   elseif path == "" then
     path = "/"
   end

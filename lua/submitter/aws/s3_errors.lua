@@ -11,13 +11,27 @@ local by_status = { [304] = "NotModified", [307] = "TemporaryRedirect", [412] = 
   [416] = "InvalidRange" }
 local head_by_status = { [301] = "PermanentRedirect", [400] = "BadRequest", [403] = "Forbidden", [404] = "NotFound" }
 
+-- Errors quote keys, and keys hold what XML 1.0 can't: S3 writes a control character as "&#x1;" all the same, other servers
+-- write HTML's entities. Then code and message, which stand before the key, are read from the text.
+local function salvage(body)
+  local code, rest = body:match("^%s*<%?xml[^>]*%?>%s*<Error[^>]*>%s*<Code>([%w._-]+)</Code>(.*)$")
+  if not code then
+    return nil
+  end
+  local message = rest:match("^%s*<Message>([^<&]*)</Message>")
+  return { name = "Error", text = "", { name = "Code", text = code }, message and { name = "Message", text = message } }
+end
+
 -- The root of a body that may be an error's XML.
 local function error_document(body)
   if not body or not body:sub(1, 512):find("<Error", 1, true) then
     return nil
   end
   local root = xml.parse(body)
-  return root and root.name == "Error" and root or nil
+  if root then
+    return root.name == "Error" and root or nil
+  end
+  return salvage(body)
 end
 
 -- The region in the name of an endpoint that a redirect names: "bucket.s3.eu-west-1.amazonaws.com", "s3-eu-west-1…".
@@ -90,7 +104,8 @@ function s3_errors.remedy(code, operation, bucket)
   elseif wrong_place[code] then
     return ("set the region of the bucket %s in the configuration"):format(bucket)
   elseif code == "NotImplemented" then
-    return "this endpoint lacks what is needed of S3: conditional writes (If-Match, If-None-Match)"
+    return "this endpoint lacks what is needed of S3: conditional writes (If-Match, If-None-Match); use one that has "
+      .. "them or, with a single worker, set conditional_writes = false in s3 { … }"
   elseif code == "HTTP 404" or code == "HTTP 405" then
     return "no S3 answers so: check the endpoint"
   end

@@ -8,6 +8,7 @@ local host = require "submitter.host"
 local schema = require "submitter.schema"
 local sqs_errors = require "submitter.aws.sqs_errors"
 local units = require "submitter.units"
+local url = require "submitter.aws.url"
 
 local sqs = {}
 
@@ -59,27 +60,22 @@ local function wrong_url(reason)
 end
 
 --- Takes a queue's URL apart.
----@param url string
----@return {url:string, origin:string, host:string, name:string, region:string|nil, fifo:boolean}|nil
+---@param text string
+---@return {url:string, origin:string, name:string, region:string|nil, fifo:boolean}|nil
 ---@return string|nil message
-function sqs.parse_url(url)
-  if type(url) ~= "string" then return wrong_url("must be a text") end
-  if url:find "^arn:" then return wrong_url("is an ARN: " .. units.format_text(url)) end
-  if url:find "[%s%c]" then return wrong_url("holds white space: " .. units.format_text(url)) end
-  local scheme, authority, path = url:match "^(%a+)://([^/?#]+)([^?#]*)$"
-  if not scheme or scheme ~= "https" and scheme ~= "http" then
-    return wrong_url("must be http or https and have neither a query nor a fragment, found " .. units.format_text(url))
-  end
+function sqs.parse_url(text)
+  if type(text) ~= "string" then return wrong_url("must be a text") end
   -- What stands before an "@" may be a password, so that nothing of it is shown.
-  if authority:find("@", 1, true) then return wrong_url("must not hold a user's name or password") end
-  local host_name, port = authority:lower():match "^(%[[%x:.]+%])(:?%d*)$"
-  if not host_name then host_name, port = authority:lower():match "^([%w._-]+)(:?%d*)$" end
-  if not host_name or port == ":" then return wrong_url("names no host: " .. units.format_text(url)) end
-  local name = path:match "^/([%w_.-]+)$" or path:match "^/.*[^/]/([%w_.-]+)$"
-  if not name then return wrong_url("must end in the queue's name, found " .. units.format_text(url)) end
+  local shown = text:find("@", 1, true) and "" or ", found " .. units.format_text(text)
+  if text:find "^arn:" then return wrong_url("is an ARN" .. shown) end
+  local parts, flaw = url.parse(text)
+  if not parts then return wrong_url(("can't be used: %s%s"):format(flaw, shown)) end
+  if parts.query then return wrong_url("must not have a query (?)" .. shown) end
+  local name = parts.path:match "^/([%w_.-]+)$" or parts.path:match "^/.*[^/]/([%w_.-]+)$"
+  if not name then return wrong_url("must end in the queue's name" .. shown) end
   return {
-    url = url, origin = ("%s://%s%s"):format(scheme, host_name, port), host = host_name, name = name,
-    region = region_of(host_name), fifo = name:find "%.fifo$" ~= nil,
+    url = text, origin = ("%s://%s"):format(parts.scheme, parts.authority), name = name,
+    region = region_of(parts.host), fifo = name:find "%.fifo$" ~= nil,
   }
 end
 
@@ -98,7 +94,7 @@ end
 local function failed(self, operation, message, code, details)
   details = details or {}
   details.code = code
-  local remedy = sqs_errors.remedy(code, operation, self)
+  local remedy = sqs_errors.remedy(code, operation, self, details.status)
   return nil, ("the queue %s: %s%s"):format(self.name, message, remedy and "; " .. remedy or ""),
     sqs_errors.class(code, message, details), details
 end
@@ -118,14 +114,14 @@ end
 ---@return "unavailable"|"environment"|"lease_lost"|"too_large"|"message"|nil code
 ---@return table|nil details of the client; `code` is AWS's own
 function Service:call(operation, input, options)
-  local url, message, code = address(self)
-  if not url then return failed(self, operation, message, code) end
+  local target, message, code = address(self)
+  if not target then return failed(self, operation, message, code) end
   options = options or {}
   local timeout_ms = (options.timeout_ms or TIMEOUT_MS) + (options.wait_ms or 0)
   input.QueueUrl = self.url
   local output, response, details
   response, message, code, details = self.client:call {
-    operation = operation, method = "POST", url = url,
+    operation = operation, method = "POST", url = target,
     headers = {
       { "Content-Type", "application/x-amz-json-1.0" }, { "X-Amz-Target", "AmazonSQS." .. operation },
       { "x-amzn-query-mode", "true" },

@@ -1,4 +1,5 @@
 --- SQS's errors: read out of an answer, sorted by what the project does about them, and told with a remedy. Pure.
+local answer = require "submitter.aws.answer"
 local host = require "submitter.host"
 
 local sqs_errors = {}
@@ -25,13 +26,6 @@ function sqs_errors.canonical(code)
   return aliases[code] or code
 end
 
-local function header(response, name)
-  for _, pair in ipairs(response.headers) do
-    if pair[1]:lower() == name then return pair[2] end
-  end
-  return nil
-end
-
 local function text(value)
   return type(value) == "string" and value ~= "" and value or nil
 end
@@ -44,8 +38,8 @@ end
 function sqs_errors.read(response)
   local body = host.json.decode(response.body)
   if type(body) ~= "table" then body = {} end
-  local code = text(header(response, "x-amzn-query-error")) or text(body.__type) or text(body.code)
-    or text(header(response, "x-amzn-errortype"))
+  local code = text(answer.header(response, "x-amzn-query-error")) or text(body.__type) or text(body.code)
+    or text(answer.header(response, "x-amzn-errortype"))
   if not code then return nil end
   return sqs_errors.canonical(code), text(body.message) or text(body.Message)
 end
@@ -109,7 +103,7 @@ local remedies = {
       .. "is one, the queue's own; SQS may say the same of a queue that doesn't exist"):format(action, queue.url)
   end,
   QueueDoesNotExist = function(_, queue)
-    return ("there is no queue %s%s; check the URL in the configuration, or make the queue: polling goes on"):format(
+    return ("there is no queue %s%s; check the URL in the configuration, or make the queue"):format(
       queue.url, queue.region and " in " .. queue.region or "")
   end,
   QueueDeletedRecently = function()
@@ -138,12 +132,25 @@ local remedies = {
   end,
 }
 
+for _, code in ipairs { "InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId",
+  "SignatureDoesNotMatch", "InvalidSignatureException" } do
+  remedies[code] = function() return "check the credentials: submitter doctor says where they come from" end
+end
+
+-- What servers say that don't know the operation by its header or the type of the body: those of before 2023 take forms only.
+local not_understood = { MissingAction = true, InvalidAction = true, UnknownOperation = true,
+  UnknownOperationException = true, ["HTTP 404"] = true, ["HTTP 405"] = true }
+
 --- What to do about an error, or nil where there is nothing that an operator could.
 ---@param code string|nil
 ---@param operation string AWS's name of it
 ---@param queue {url:string, region:string|nil}
+---@param status integer|nil of the answer
 ---@return string|nil
-function sqs_errors.remedy(code, operation, queue)
+function sqs_errors.remedy(code, operation, queue, status)
+  if status and (not_understood[code] or status == 415) then
+    return "check the endpoint: it isn't SQS, or an older server that doesn't speak SQS's JSON protocol"
+  end
   local remedy = remedies[code]
   -- A batch needs the right to its single operation.
   return remedy and remedy("sqs:" .. operation:gsub("Batch$", ""), queue) or nil

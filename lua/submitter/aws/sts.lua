@@ -6,7 +6,7 @@ local aws_client = require "submitter.aws.client"
 local host = require "submitter.host"
 local keys = require "submitter.aws.credentials.keys"
 local time = require "submitter.aws.time"
-local uri = require "submitter.aws.uri"
+local url = require "submitter.aws.url"
 local xml = require "submitter.aws.xml"
 
 local sts = {}
@@ -85,7 +85,7 @@ local function call(context, action, parameters, where, source, snapshot)
     clock = { now_ms = function() return context.now_s() * 1000 end, sleep_ms = context.sleep_ms },
   }
   local response, message, failed, details = client:call {
-    operation = action, method = "POST", url = endpoint.url .. "/", body = uri.query(parameters),
+    operation = action, method = "POST", url = endpoint.url .. "/", body = url.query(parameters),
     headers = { { "Content-Type", "application/x-www-form-urlencoded; charset=utf-8" } },
     limit_bytes = limit_bytes, timeout_ms = timeout_ms, read_error = read_error, retried_codes = retried_codes,
   }

@@ -1,6 +1,8 @@
 --- Reads the addresses that an operator, an environment or a profile gives, into their parts (RFC 3986, as far as http
---- has use for it). What doesn't fit is refused with what is wrong: a part of it may become part of a signature.
+--- has use for it), and writes queries. What doesn't fit is refused with what is wrong: a part of it may become part of a
+--- signature.
 
+local percent = require "submitter.percent"
 local units = require "submitter.units"
 
 local url = {}
@@ -83,6 +85,24 @@ function url.endpoint(text, where)
       :format(where, shown, message), "configuration"
   end
   return ("%s://%s%s"):format(parts.scheme, parts.authority, (parts.path:gsub("/+$", "")))
+end
+
+--- A query from pairs, in their order.
+---@param pairs_of_query string[][] name and value
+---@return string without "?"
+function url.query(pairs_of_query)
+  local parts = {}
+  for index, pair in ipairs(pairs_of_query) do
+    parts[index] = percent.encode(pair[1]) .. "=" .. percent.encode(pair[2])
+  end
+  return table.concat(parts, "&")
+end
+
+--- Whether a host is a number: IPv4, or IPv6 with or without brackets.
+---@param name string
+---@return boolean
+function url.is_address(name)
+  return name:find(":", 1, true) ~= nil or name:find("^%d+%.%d+%.%d+%.%d+$") ~= nil
 end
 
 return url

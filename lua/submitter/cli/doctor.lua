@@ -5,6 +5,7 @@ local machine = require "submitter.cli.machine"
 local options = require "submitter.cli.options"
 local policy = require "submitter.policy"
 local python = require "submitter.python"
+local reach = require "submitter.cli.reach"
 local services = require "submitter.services"
 local terminal = require "submitter.cli.terminal"
 local units = require "submitter.units"
@@ -77,37 +78,6 @@ local function storage(opened)
   end
   opened.directory:remove(name)
   return finding("ok", "var", opened.directory:path() .. " can be written")
-end
-
---- Tries what the worker will do, whatever the bucket holds: listing it could take hours.
-local function bucket(opened)
-  local name = ("doctor-%d"):format(host.system.pid())
-  local done, message = opened.store:put(name, "probe\n")
-  if done then
-    done, message = opened.store:get(name)
-    local deleted, problem = opened.store:delete(name)
-    if done and not deleted then done, message = nil, problem end
-  end
-  local settings = opened.configuration.bucket
-  if not done then
-    return finding("fail", "bucket", message, settings.kind == "directory" and "look at bucket/ below var"
-      or "see bucket in the configuration, the credentials and their rights")
-  end
-  return finding("ok", "bucket", services.describe(settings) .. "; an object was put there, read and deleted")
-end
-
-local function queue(opened)
-  local settings = opened.configuration.queue
-  local depth, message = opened.queue:depth()
-  if not depth then
-    return finding("fail", "queue", message, settings.kind == "directory" and "look at queue/ below var"
-      or "see queue in the configuration, the credentials and their rights")
-  end
-  local dead = depth.dead or 0
-  local text = ("%s: %d ready, %d held, %s"):format(services.describe(settings), depth.ready, depth.held,
-    depth.dead and depth.dead .. " dead" or "no dead-letter queue configured")
-  return finding(dead > 0 and "warn" or "ok", "queue", text,
-    dead > 0 and "submitter deadletters list" or nil)
 end
 
 --- Who we are to AWS: where credentials and region were found.
@@ -208,8 +178,8 @@ end
 --- What the worker opens: by the names of the parts and of the findings about them.
 local looks = {
   { "var", "var", storage, "choose a folder that can be written: var in the configuration, or SUBMITTER_VAR" },
-  { "store", "bucket", bucket, "see bucket in the configuration" },
-  { "queue", "queue", queue, "see queue in the configuration" },
+  { "store", "bucket", reach.bucket, "see bucket in the configuration" },
+  { "queue", "queue", reach.queue, "see queue in the configuration" },
   { "policies", "policy", policies, "mend the file that the message names" },
 }
 

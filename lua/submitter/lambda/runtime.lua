@@ -1,6 +1,7 @@
 --- The client of the Lambda Runtime API: what a custom runtime asks and answers, as AWS publishes it in "Using the Lambda
 --- runtime API for custom runtimes" (docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html).
 
+local answer = require "submitter.aws.answer"
 local host = require "submitter.host"
 local schema = require "submitter.schema"
 local units = require "submitter.units"
@@ -29,14 +30,6 @@ local EVENT_LIMIT_BYTES = 16 << 20
 ---@class Runtime
 local Runtime = {}
 Runtime.__index = Runtime
-
-local function header(response, name)
-  for _, pair in ipairs(response.headers) do
-    if pair[1] == name then
-      return pair[2]
-    end
-  end
-end
 
 local function request(self, method, path, options)
   options.method, options.url = method, self.base .. path
@@ -96,13 +89,13 @@ function Runtime:next()
   elseif response.status ~= 200 then
     return refused("GET", path, response)
   end
-  local id = header(response, "lambda-runtime-aws-request-id")
+  local id = answer.header(response, "lambda-runtime-aws-request-id")
   -- It becomes part of a path.
   if not id or not id:find("^[%w._-]+$") then
     return nil, "the Lambda Runtime API sent an invocation whose Lambda-Runtime-Aws-Request-Id is missing or no name",
       "unavailable"
   end
-  local deadline = header(response, "lambda-runtime-deadline-ms")
+  local deadline = answer.header(response, "lambda-runtime-deadline-ms")
   return { id = id, deadline_ms = deadline and math.tointeger(tonumber(deadline)), event = response.body }
 end
 

@@ -5,6 +5,7 @@
 --- for "/". Ceph's gateway and EventBridge hand keys over as they are.
 
 local key = require "submitter.key"
+local percent = require "submitter.percent"
 local units = require "submitter.units"
 
 local object_key = {}
@@ -14,13 +15,12 @@ local object_key = {}
 ---@return string|nil
 ---@return string|nil message
 function object_key.decode(text)
-  if text:gsub("%%%x%x", ""):find("%", 1, true) then
+  local decoded = percent.decode_form(text)
+  if not decoded then
     return nil, ("the key %s isn't URL-encoded: a %% in it isn't followed by two hexadecimal digits"):format(
       units.format_text(text, key.limit_bytes))
   end
-  return (text:gsub("%+", " "):gsub("%%(%x%x)", function(digits)
-    return string.char(tonumber(digits, 16))
-  end))
+  return decoded
 end
 
 --- The reverse of decode, byte for byte as S3 does it.

@@ -309,9 +309,14 @@ function Queue:fail(message, delay_ms)
   return true
 end
 
+-- For how long what can't be put away is hidden: else it would be graded again whenever its visibility ends.
+local function unburied_ms(message)
+  return math.min(UNBURIED_LONGEST_MS, UNBURIED_FIRST_MS << math.min(message.failures, 20))
+end
+
 -- There is no queue for dead letters: the message stays, and the queue's own redrive policy is what takes it away.
 local function leave_unburied(self, message, reason, class)
-  local delay_ms = math.min(UNBURIED_LONGEST_MS, UNBURIED_FIRST_MS << math.min(message.failures, 20))
+  local delay_ms = unburied_ms(message)
   host.log.error("dead_letter_not_kept", {
     queue = self.service.name, id = message.id, reason = reason, class = class, delay_ms = delay_ms,
     hint = "set dead_letter_url of the queue in the configuration; until then the message comes again until the "
@@ -321,8 +326,8 @@ local function leave_unburied(self, message, reason, class)
 end
 
 --- Copies a received message with the reason to the queue for dead letters and then deletes it. When that is interrupted
---- the message comes back, and the letter is written again. Without such a queue the message is given back with a
---- growing delay, and an error is logged.
+--- the message comes back, and the letter is written again. Without such a queue, or when it can't take the letter, the
+--- message is given back with a growing delay; without one an error is logged, too.
 ---@async
 ---@param message Message
 ---@param reason string for people; cut when it is very long
@@ -341,7 +346,10 @@ function Queue:dead_letter(message, reason, class)
   good, problem, code = self.dead:send(message.body, {
     attributes = sqs_letters.attributes(message, reason, class), group = message.id, deduplication = message.id,
   })
-  if not good then return nil, problem, code end
+  if not good then
+    self:fail(message, unburied_ms(message))
+    return nil, problem, code
+  end
   return self:delete(message)
 end
 

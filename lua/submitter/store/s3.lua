@@ -15,6 +15,7 @@ local any_size_bytes = 256 << 20
 
 ---@class S3Store
 ---@field bucket S3Bucket
+---@field conditional_writes boolean whether the server keeps conditions; else they are looked at before the write
 local Store = {}
 Store.__index = Store
 
@@ -117,6 +118,33 @@ local function conflict(object_key, options, code)
   return nil, ("the object %s has changed: its ETag isn't %s any longer"):format(name, options.if_match), "conflict"
 end
 
+-- A condition on a server that keeps none: looked at before the write, so that whoever writes in between is overwritten.
+local function holds(self, object_key, options)
+  local about, message, code = self:head(object_key)
+  if about then
+    return about.etag == options.if_match, nil, "PreconditionFailed"
+  elseif code == "not_found" then
+    return options.if_none_match == true, nil, "NoSuchKey"
+  end
+  return nil, message, code
+end
+
+local function put_checked(self, object_key, data, options, content_type)
+  if options.if_match or options.if_none_match then
+    local good, message, code = holds(self, object_key, options)
+    if good == nil then
+      return nil, message, code
+    elseif not good then
+      return conflict(object_key, options, code)
+    end
+  end
+  local written, message, code = self.bucket:put(object_key, data, { content_type = content_type })
+  if written then
+    return written
+  end
+  return failure(self, quote(object_key), "written", "PutObject", message, code)
+end
+
 --- Writes an object, atomically. With a condition it succeeds only if the object that stands has that ETag (`if_match`), or if
 --- none stands (`if_none_match = true`); else the code is "conflict".
 ---@async
@@ -138,9 +166,13 @@ function Store:put(object_key, data, options)
   if not good then
     return nil, message, code
   end
+  local content_type = content_types[object_key:match("%.(%w+)$")]
+  if not self.conditional_writes then
+    return put_checked(self, object_key, data, options, content_type)
+  end
   local written
   written, message, code = self.bucket:put(object_key, data, { if_match = etag, if_none_match = is_new,
-    content_type = content_types[object_key:match("%.(%w+)$")] })
+    content_type = content_type })
   if written then
     return written
   elseif (etag or is_new) and (classes[code] == "conflict" or (etag and code == "NoSuchKey")) then
@@ -210,19 +242,20 @@ function Store:list(prefix)
 end
 
 --- Opens a bucket. Nothing is asked yet.
----@param options {client:AwsClient, name:string, path_style:boolean|nil}
+---@param options {client:AwsClient, name:string, path_style:boolean|nil, conditional_writes:boolean|nil}
+--- conditional_writes: default true; false for a server that can't, where only one worker may write
 ---@return S3Store|nil
 ---@return string|nil message
 ---@return "configuration"|nil code the name can't be a bucket's
 function s3_store.open(options)
-  schema.check_options(options, { client = true, name = true, path_style = true },
+  schema.check_options(options, { client = true, name = true, path_style = true, conditional_writes = true },
     'store.open{ client = AwsClient, name = "bucket" }')
   local bucket, message, code = s3.open { client = options.client, bucket = options.name,
     path_style = options.path_style }
   if not bucket then
     return nil, message, code
   end
-  return setmetatable({ bucket = bucket }, Store)
+  return setmetatable({ bucket = bucket, conditional_writes = options.conditional_writes ~= false }, Store)
 end
 
 return s3_store

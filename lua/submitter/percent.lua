@@ -1,6 +1,7 @@
---- Percent-encoding as signatures need it: RFC 3986, only its unreserved characters kept, upper-case digits, no normalisation.
+--- Percent-encoding (RFC 3986, 2.1) as keys of objects and signatures need it: only the unreserved characters kept, digits in
+--- upper case, no normalisation. Pure.
 
-local uri = {}
+local percent = {}
 
 local function escape(character)
   return ("%%%02X"):format(character:byte())
@@ -9,7 +10,7 @@ end
 --- Encodes every byte but `A-Z a-z 0-9 - . _ ~`: the name or value of a query.
 ---@param text string
 ---@return string
-function uri.encode(text)
+function percent.encode(text)
   return (text:gsub("[^%w%-._~]", escape))
 end
 
@@ -17,36 +18,18 @@ end
 --- "a/../b" and "/a" are keys of their own, and arrive as they are.
 ---@param path string
 ---@return string
-function uri.encode_path(path)
+function percent.encode_path(path)
   return (path:gsub("[^%w%-._~/]", escape))
 end
 
 --- Decodes what S3 encodes in listings (`encoding-type=url`) and events: percent-encoding, with "+" for a space.
 ---@param text string
 ---@return string|nil decoded nil when a "%" isn't followed by two hexadecimal digits
-function uri.decode_form(text)
+function percent.decode_form(text)
   if text:gsub("%%%x%x", ""):find("%", 1, true) then
     return nil
   end
   return (text:gsub("+", " "):gsub("%%(%x%x)", function(digits) return string.char(tonumber(digits, 16)) end))
 end
 
---- A query from pairs, in their order.
----@param pairs_of_query string[][] name and value
----@return string without "?"
-function uri.query(pairs_of_query)
-  local parts = {}
-  for index, pair in ipairs(pairs_of_query) do
-    parts[index] = uri.encode(pair[1]) .. "=" .. uri.encode(pair[2])
-  end
-  return table.concat(parts, "&")
-end
-
---- Whether a host is a number: IPv4, or IPv6 with or without brackets.
----@param name string
----@return boolean
-function uri.is_address(name)
-  return name:find(":", 1, true) ~= nil or name:find("^%d+%.%d+%.%d+%.%d+$") ~= nil
-end
-
-return uri
+return percent
