@@ -654,11 +654,13 @@ describe("the worker", function()
           support.eventually("more tries", function() return one.outage.failures >= 5 end)
           assert.are.equal(1, parts.queue.largest_wanted)
           assert.is_nil(next(parts.queue.dead))
+          assert.are.equal("nothing can be graded: no route to the bucket", parts.jobs.state.problem)
           is_away = false
           for number, id in ipairs(ids) do
             support.eventually("message " .. number, function() return parts.queue.deleted[id] end)
             assert.is_true(parts.queue.deleted[id].failures <= 1)
           end
+          assert.is_nil(one.outage_problem)
           one:stop()
         end)
       end)

@@ -121,6 +121,7 @@ function Worker:notice(message, outcome)
   elseif change == "ended" then
     host.log.info("outage_ended", {})
   end
+  self.outage_problem = self.outage.is_on and "nothing can be graded: " .. (outcome.reason or self.outage_problem) or nil
   if outcome.kind == "retry" and self.outage:explains(outcome) then outcome.kind = "put_off" end
 end
 
@@ -223,7 +224,7 @@ function Worker:receive(wait_ms)
     error(messages, 0)
   end
   if messages then self.last_poll_ms = host.clock.now_ms() end
-  self:tell(not messages and problem or nil)
+  self:tell(not messages and problem or self.outage_problem)
   return messages, problem, code
 end
 
