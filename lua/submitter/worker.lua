@@ -121,7 +121,8 @@ function Worker:notice(message, outcome)
   elseif change == "ended" then
     host.log.info("outage_ended", {})
   end
-  self.outage_problem = self.outage.is_on and "nothing can be graded: " .. (outcome.reason or self.outage_problem) or nil
+  local reason = outcome.reason or self.outage_problem
+  self.outage_problem = self.outage.is_on and "nothing can be graded: " .. reason or nil
   if outcome.kind == "retry" and self.outage:explains(outcome) then outcome.kind = "put_off" end
 end
 
