@@ -9,10 +9,10 @@ description = {
 }
 supported_platforms = { "linux" }
 dependencies = { "lua >= 5.4, < 5.5", "lua-cjson >= 2.1", "luaexpat >= 1.4", "argparse >= 0.7" }
+-- libcurl as well, but LuaRocks doesn't look where Debian has its header: the Makefile finds it by pkg-config.
 external_dependencies = {
   LIBUV = { header = "uv.h" },
   CRYPTO = { header = "openssl/evp.h" },
-  CURL = { header = "curl/curl.h" },
   SECCOMP = { header = "seccomp.h" },
 }
 build = {
