@@ -119,7 +119,7 @@ describe("the worker", function()
     assert.are.equal("AC", fake.published(parts, prefix .. ".result.json").verdict)
     assert.are.equal("message", parts.queue.dead[id].class)
     assert.are.equal(1, parts.queue.dead[id].failures)
-    assert.are.equal("Records[2] has no eventName and s3.object.key; expected an S3 event record",
+    assert.are.equal("Records[2] has no eventName or no s3.object.key; expected an S3 event record",
       parts.queue.dead[id].reason)
     assert.are.equal("submission_failed", events(lines))
   end)

@@ -55,8 +55,8 @@ describe("delivery", function()
     local one = assert(delivery.read(event(1, false, 3)))
     one:send(queue)
     assert.are.same({ 1, 3 }, indexes(one.queued))
-    assert.are.same({ { index = 2, code = "message", reason = "Records[2] has no eventName and s3.object.key; expected "
-      .. "an S3 event record" } }, one.failed)
+    assert.are.same({ { index = 2, code = "message", reason = "Records[2] has no eventName or no s3.object.key; "
+      .. "expected an S3 event record" } }, one.failed)
     assert.are.same({ nil, "message" }, { nil, select(3, delivery.read {}) })
   end)
 

@@ -183,6 +183,8 @@ describe("the bucket on S3", function()
     assert.is_nil(fails("unavailable", store:get("a")):find("path_style", 1, true))
     store = open { endpoint = "http://storage:9000" }
     assert.matches("set path_style = true", fails("unavailable", store:get("a")))
+    store = open { endpoint = "http://192.0.2.1:9000" }
+    assert.is_nil(fails("unavailable", store:get("a")):find("path_style", 1, true))
   end)
 
   it("says too_large and invalid_key also when S3 does", function()

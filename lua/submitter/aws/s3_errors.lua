@@ -98,7 +98,7 @@ function s3_errors.remedy(code, operation, bucket)
     return ("allow %s on the bucket %s to these credentials%s"):format(action, bucket,
       action == "s3:GetObject" and ", and s3:ListBucket: without it S3 refuses to say that an object is absent" or "")
   elseif credential_codes[code] then
-    return "check the credentials"
+    return "check the credentials: submitter doctor says where they come from"
   elseif code == "RequestTimeTooSkewed" then
     return "set this machine's clock"
   elseif wrong_place[code] then

@@ -134,7 +134,9 @@ local remedies = {
 
 for _, code in ipairs { "InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId",
   "SignatureDoesNotMatch", "InvalidSignatureException" } do
-  remedies[code] = function() return "check the credentials: submitter doctor says where they come from" end
+  remedies[code] = function()
+    return "check the credentials and the region: submitter doctor says where they come from"
+  end
 end
 
 -- What servers say that don't know the operation by its header or the type of the body: those of before 2023 take forms only.

@@ -14,9 +14,9 @@ local walls = require "submitter.cli.walls"
 local command = { name = "doctor", summary = "what this machine can enforce, and what to do about it" }
 
 function command.describe(parser)
-  parser:description("Looks at the kernel, the programs, the Python interpreter, the folders, and builds one sandbox "
-    .. "to run a few programs in it. Exits 3 when something needed fails; each finding says what to do.\n\nExample: "
-    .. "submitter doctor")
+  parser:description("Looks at the kernel, the programs, the Python interpreter, the folders, tries bucket and queue "
+    .. "with the credentials that it finds, and builds one sandbox to run a few programs in it. Exits 3 when something "
+    .. "needed fails; each finding says what to do.\n\nExample: submitter doctor")
 end
 
 local function finding(state, name, text, remedy)
@@ -80,11 +80,19 @@ local function storage(opened)
   return finding("ok", "var", opened.directory:path() .. " can be written")
 end
 
---- Who we are to AWS: where credentials and region were found.
+--- Who we are to AWS: where credentials, region, and endpoints that aren't the configuration's were found.
 local function identity(opened)
   local who = opened.session:describe()
   if who.message then return finding("fail", "aws", who.message, "see lua/submitter/aws/README.md") end
-  return finding("ok", "aws", ("credentials by %s, region %s"):format(who.credentials, who.region or "of the queue"))
+  local text = ("credentials by %s, region %s"):format(who.credentials, who.region or "of the queue")
+  for _, pair in ipairs { { "bucket", "s3" }, { "queue", "sqs" } } do
+    local part, service = table.unpack(pair)
+    local settings = opened.configuration[part]
+    local found = settings.kind == service and not settings.endpoint
+      and opened.session:endpoint(service, { region = settings.region })
+    if found and found.custom then text = ("%s, %s at %s (%s)"):format(text, part, found.url, found.source) end
+  end
+  return finding("ok", "aws", text)
 end
 
 local function policies(opened)

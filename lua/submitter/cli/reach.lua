@@ -49,7 +49,8 @@ function reach.bucket(opened)
     return finding("warn", "bucket", services.describe(settings) .. "; conditions are looked at before each write "
       .. "(conditional_writes = false)", "see that only one worker runs")
   end
-  return finding("ok", "bucket", services.describe(settings) .. "; an object was put there, read and deleted")
+  return finding("ok", "bucket", services.describe(settings) .. "; an object was put there, read and deleted; "
+    .. "it keeps conditions")
 end
 
 --- Asks the queue for its counts; so does `submitter status`.

@@ -105,7 +105,7 @@ local function read_object_record(state, record, place)
   end
   local name, written = text_field(record, "eventName"), text_field(record, "s3", "object", "key")
   if not name or not written then
-    return nil, ("%s has no eventName and s3.object.key; expected an S3 event record"):format(place)
+    return nil, ("%s has no eventName or no s3.object.key; expected an S3 event record"):format(place)
   end
   local read, message = object_key.read(written, text_field(record, "eventSource"))
   if not is_creation(name) then

@@ -5,9 +5,11 @@
 
 local key = require "submitter.key"
 local s3 = require "submitter.aws.s3"
+local s3_address = require "submitter.aws.s3_address"
 local s3_errors = require "submitter.aws.s3_errors"
 local schema = require "submitter.schema"
 local units = require "submitter.units"
+local url = require "submitter.aws.url"
 
 local s3_store = {}
 
@@ -39,14 +41,19 @@ local classes = {
   KeyTooLongError = "invalid_key", InvalidURI = "invalid_key",
 }
 
+-- Whether the bucket's name stands before a host that the operator chose, by rule and not by choice: there may be no such host.
+local function is_before_host(bucket)
+  local endpoint = bucket.path_style == nil and bucket.client:find_endpoint()
+  local parts = endpoint and endpoint.custom and url.parse(endpoint.url)
+  return parts and not s3_address.is_path_style(parts, bucket.name)
+end
+
 -- nil, message, code in the words of stores. `what` names the object, `deed` what could not be done to it.
 local function failure(self, what, deed, operation, message, code)
   local class = classes[code] or "unavailable"
   local remedy = s3_errors.remedy(code, operation, self.bucket.name)
-  if code == "connect" and self.bucket.path_style == nil then
-    local endpoint = self.bucket.client:find_endpoint()
-    remedy = endpoint and endpoint.custom
-      and "where the endpoint has no names for buckets (bucket.host), set path_style = true" or nil
+  if code == "connect" and is_before_host(self.bucket) then
+    remedy = "where the endpoint has no names for buckets (bucket.host), set path_style = true"
   end
   return nil, ("%s can't be %s: %s%s"):format(what, deed, message, remedy and "; " .. remedy or ""), class
 end
