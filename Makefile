@@ -289,6 +289,7 @@ help:
 	@echo "make test        C tests, specs, attack suite, embedded integration"
 	@echo "make test-peers  what takes longer or needs more: real S3 and SQS, 200 submissions, 20 kills, the other compiler,"
 	@echo "                 installation, test-v2"
+	@echo "make peers       what test-peers talks to on S3 and SQS, below $(BUILD)/peers"
 	@echo "make test-v2     sandbox and worker with version 2 of control groups and systemd, in a virtual machine"
 	@echo "make lint        format, luacheck, shellcheck, cppcheck, clang-tidy, who may call whom"
 	@echo "make sanitize    C tests and specs under ASan and UBSan"

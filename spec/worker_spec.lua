@@ -463,6 +463,20 @@ describe("the worker", function()
     assert.are.equal("fine, no route to the queue, fine", table.concat(told, ", "))
   end)
 
+  it("gives up with `once` where the queue goes on refusing, and not where it is only away", function()
+    parts.queue.trouble = function() return "no such queue", "environment" end
+    local returned
+    support.logged(function() returned = { assert(worker.new(parts)):run { once = true } } end)
+    assert.are.same({ nil, "no such queue", "environment" }, returned)
+    local calls = 0
+    parts.runner = require("spec.fake.runner").open()
+    parts.queue.trouble = function()
+      calls = calls + 1
+      if calls <= 4 then return "no route", calls % 2 == 0 and "environment" or "unavailable" end
+    end
+    support.logged(function() assert(assert(worker.new(parts)):run { once = true }) end)
+  end)
+
   it("waits out its pause also when submissions end meanwhile", function()
     local calls = {}
     parts.queue.trouble = function(verb)

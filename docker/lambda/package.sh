@@ -15,6 +15,11 @@ fail() {
     exit 3
 }
 
+case "$build" in -*)
+    sed -n '2,/^set/{/^set/d; s/^# \{0,1\}//; p}' "$0"
+    exit 2
+    ;;
+esac
 [ -x "$build/submitter" ] || fail "$build/submitter is missing; run make"
 [ -d "$here/../../lua/submitter" ] || fail "run it from the source tree"
 [ "$output" = "${output%.zip}" ] || command -v zip >/dev/null || fail "zip is missing; install the package zip"

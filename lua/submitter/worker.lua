@@ -8,6 +8,7 @@ local notify = require "submitter.notify"
 local outage = require "submitter.outage"
 local pipeline = require "submitter.pipeline"
 local retry = require "submitter.retry"
+local services = require "submitter.services"
 local submission = require "submitter.submission"
 
 local worker = {}
@@ -17,6 +18,9 @@ local worker = {}
 local RECEIVE_MS = 20000
 -- How often `once` looks whether others have finished what they hold.
 local ONCE_FIRST_MS, ONCE_LONGEST_MS = 20, 500
+-- After so many answers in a row that only somebody else's change could better (a right, a key, a queue that isn't there)
+-- `once` gives up.
+local ONCE_REFUSALS = 3
 -- When the queue can't be reached; and when it won't be before somebody changes something.
 local TROUBLE_FIRST_MS, TROUBLE_LONGEST_MS, PERMANENT_LONGEST_MS = 200, 10000, 60000
 -- How often word is left of the last good poll.
@@ -266,10 +270,11 @@ function Worker:serve()
   end
 end
 
--- Polls until the queue holds nothing, also nothing that another worker has or that waits for its next try.
+-- Polls until the queue holds nothing, also nothing that another worker has or that waits for its next try. Returns why it
+-- gave up, where the queue goes on refusing.
 function Worker:serve_once()
   local rules = self.queue.once or EXACT
-  local pause_ms, found_nothing = ONCE_FIRST_MS, 0
+  local pause_ms, found_nothing, refusals = ONCE_FIRST_MS, 0, 0
   while not self.stopping do
     if self.in_flight >= self.configuration.slots then
       self:wait_for_change()
@@ -283,6 +288,8 @@ function Worker:serve_once()
         if found_nothing >= rules.looks then return end
       end
       if not messages or #messages == 0 and not depth then
+        refusals = code == "environment" and refusals + 1 or 0
+        if refusals >= ONCE_REFUSALS then return problem, code end
         self:trouble(problem, code)
       elseif #messages > 0 then
         self.pause_ms, pause_ms, found_nothing = nil, ONCE_FIRST_MS, 0
@@ -311,12 +318,14 @@ function Worker:work(once)
   host.log.info("worker_started", {
     slots = self.configuration.slots, once = once, runner = description.kind, python = description.version,
     accounting = description.accounting, processors = self.configuration.processors,
+    bucket = services.describe(self.configuration.bucket), queue = services.describe(self.configuration.queue),
   })
-  local returned, problem = xpcall(once and self.serve_once or self.serve, debug.traceback, self)
+  local returned, problem, class = xpcall(once and self.serve_once or self.serve, debug.traceback, self)
   -- When messages came at the moment of `stop`, its cancellation is delivered at the next wait: let it be this one.
   pcall(host.clock.sleep_ms, 1)
   while self.in_flight > 0 do self:wait_for_change() end
   if not returned then return nil, "the worker failed: " .. problem, "internal" end
+  if problem then return nil, problem, class end
   host.log.info("worker_stopped", {})
   return true
 end

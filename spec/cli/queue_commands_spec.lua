@@ -65,6 +65,17 @@ describe("on SQS", function()
     assert.is_nil(seen.dead)
   end)
 
+  it("status shows what the workers say when the queue says nothing", function()
+    server.fault = function() return { class = "connect", message = "no route to the queue" } end
+    for format, pattern in pairs { table = "workers    0", json = '"workers": []' } do
+      local text, none, message, code = run(status, { format = format })
+      assert.is_nil(none)
+      assert.matches("no route to the queue", message, 1, true)
+      assert.are.equal("environment", code)
+      assert.matches(pattern, text, 1, true)
+    end
+  end)
+
   it("deadletters lists, shows, drops and retries, and leaves the rest as it was", function()
     bury(3)
     local text = run(deadletters, { action = "list", format = "json" })

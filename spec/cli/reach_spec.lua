@@ -62,6 +62,17 @@ describe("the queue, asked", function()
     assert.are.same({ "warn", "submitter deadletters list" }, { found.state, found.remedy })
   end)
 
+  it("warns of a redrive policy that is absent or too strict", function()
+    local found = look { ready = 0, held = 0, dead = 0, least_receives = 11 }
+    assert.are.same({ "warn", "give it one with a maxReceiveCount of 11 or more" }, { found.state, found.remedy })
+    assert.matches("it has no redrive policy$", found.text)
+    found = look { ready = 0, held = 0, dead = 0, least_receives = 11, max_receives = 10 }
+    assert.are.equal("warn", found.state)
+    assert.matches("after 10 receipts$", found.text)
+    found = look { ready = 0, held = 0, dead = 0, least_receives = 11, max_receives = 11 }
+    assert.are.equal("ok", found.state)
+  end)
+
   it("isn't well when it, or the queue for dead letters, can't be reached", function()
     local found = look(nil, "no such queue")
     assert.are.same({ "fail", "no such queue" }, { found.state, found.text })

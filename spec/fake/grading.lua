@@ -31,6 +31,7 @@ function grading.parts(source)
   local configuration = {
     slots = 2, visibility_ms = 30000, failure_limit = 3, retry_delay_ms = 1000, source_limit_bytes = 1048576,
     document_limit_bytes = 65536, policy = { from_bucket = false, limits = {} },
+    bucket = { kind = "directory" }, queue = { kind = "directory" },
   }
   return {
     configuration = configuration,

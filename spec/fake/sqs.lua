@@ -185,6 +185,9 @@ function operations:GetQueueAttributes(queue)
     ApproximateNumberOfMessages = tostring(counts.visible),
     ApproximateNumberOfMessagesNotVisible = tostring(counts.hidden),
     ApproximateNumberOfMessagesDelayed = tostring(counts.delayed),
+    RedrivePolicy = queue.redrive and host.json.encode {
+      deadLetterTargetArn = "arn:aws:sqs:eu-central-1:123456789012:dead", maxReceiveCount = queue.redrive.most,
+    },
   } }
 end
 

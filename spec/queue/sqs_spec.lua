@@ -626,10 +626,12 @@ describe("a queue on SQS", function()
       assert(queue:send("later", { delay_ms = 60000 }))
       assert(queue:dead_letter(receive { max = 1 }, "why", "x"))
       receive { max = 2 }
-      assert.are.same({ ready = 1, held = 3, dead = 1 }, queue:depth())
+      assert.are.same({ ready = 1, held = 3, dead = 1, least_receives = 7 }, queue:depth())
       assert.is_true(queue.depth_is_approximate)
       queue = open { dead_letter_url = false }
-      assert.are.same({ ready = 1, held = 3 }, queue:depth())
+      assert.are.same({ ready = 1, held = 3, least_receives = 7 }, queue:depth())
+      server:make(server.url, { queue = server.dead_url, most = 11 })
+      assert.are.equal(11, queue:depth().max_receives)
     end)
 
     it("also when the dead letters can't be counted", function()

@@ -77,7 +77,7 @@ describe("the bucket on S3", function()
   end)
 
   it("says what isn't there", function()
-    assert.matches('no object "a/b" in the bucket bucket', fails("not_found", store:get("a/b")), 1, true)
+    assert.matches('no object "a/b" in the bucket', fails("not_found", store:get("a/b")), 1, true)
     fails("not_found", store:head("a/b"))
     assert.is_true(store:delete("nobody/home"))
     assert.are.same({}, store:list("nobody/"))

@@ -329,12 +329,14 @@ end
 
 --- How many messages there are, as well as SQS knows: its counts settle about a minute after the last change.
 ---@async
----@return {visible:integer, hidden:integer, delayed:integer}|nil
+---@return {visible:integer, hidden:integer, delayed:integer, max_receives:integer|nil}|nil max_receives: of the redrive
+--- policy; nil without one
 ---@return string|nil message
 ---@return string|nil code
 function Service:counts()
   local output, message, code = self:call("GetQueueAttributes", { AttributeNames = host.json.array {
     "ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed",
+    "RedrivePolicy",
   } })
   if not output then return nil, message, code end
   local given = type(output.Attributes) == "table" and output.Attributes or {}
@@ -342,9 +344,11 @@ function Service:counts()
   if not visible then
     return bad_answer(self, "GetQueueAttributes", "the answer holds no counts")
   end
+  local redrive = type(given.RedrivePolicy) == "string" and host.json.decode(given.RedrivePolicy)
   return {
     visible = visible, hidden = whole(given.ApproximateNumberOfMessagesNotVisible) or 0,
     delayed = whole(given.ApproximateNumberOfMessagesDelayed) or 0,
+    max_receives = type(redrive) == "table" and whole(tostring(redrive.maxReceiveCount)) or nil,
   }
 end
 

@@ -53,6 +53,14 @@ function reach.bucket(opened)
     .. "it keeps conditions")
 end
 
+-- What is wrong with the queue's redrive policy, the net below everything, and what to do: both nil where there need be none.
+local function net(depth)
+  if not depth.least_receives or (depth.max_receives or 0) >= depth.least_receives then return nil end
+  local problem = depth.max_receives and ("its redrive policy takes messages away after %d receipts"):format(
+    depth.max_receives) or "it has no redrive policy"
+  return problem, ("give it one with a maxReceiveCount of %d or more"):format(depth.least_receives)
+end
+
 --- Asks the queue for its counts; so does `submitter status`.
 ---@async
 ---@param opened Services with queue
@@ -73,8 +81,11 @@ function reach.queue(opened)
     return finding("warn", "queue", text .. ", no dead_letter_url in the configuration",
       "set it: without it what is given up comes again until the queue's redrive policy takes it, without a reason")
   end
-  return finding(depth.dead > 0 and "warn" or "ok", "queue", ("%s, %d dead"):format(text, depth.dead),
-    depth.dead > 0 and "submitter deadletters list" or nil)
+  text = ("%s, %d dead"):format(text, depth.dead)
+  if depth.dead > 0 then return finding("warn", "queue", text, "submitter deadletters list") end
+  local problem, remedy = net(depth)
+  if problem then return finding("warn", "queue", text .. "; " .. problem, remedy) end
+  return finding("ok", "queue", text)
 end
 
 return reach

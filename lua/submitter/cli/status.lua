@@ -92,6 +92,7 @@ local function line(name, count, style, explanation)
 end
 
 local function show_depth(depth, about, plain, red)
+  if not depth.ready then return line("queue", "?", red, "can't be asked; see below") end
   line("ready", depth.ready, plain, about .. "messages that a worker may take")
   line("held", depth.held, plain, about .. "messages that a worker has taken, or that wait for their next try")
   if depth.dead then
@@ -136,11 +137,12 @@ end
 
 function command.run(arguments)
   return options.with_services(arguments, { "var", "queue" }, function(services)
-    local depth, message = services.queue:depth()
-    if not depth then return nil, message, "environment" end
+    local depth, problem = services.queue:depth()
     local workers, running = look_at_workers(services.directory)
     if not workers then return nil, running, "environment" end
-    show[arguments.format](services, depth, workers, running)
+    show[arguments.format](services, depth or {}, workers, running)
+    -- What the workers say is worth the most when the queue says nothing.
+    if not depth then return nil, problem, "environment" end
     return 0
   end)
 end

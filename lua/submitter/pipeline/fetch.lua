@@ -26,7 +26,7 @@ local UNREAD = "\0unread: "
 local function get(job, object_key, limit_bytes)
   local data, metadata, code = job.store:get(object_key, { limit_bytes = limit_bytes })
   if data then return data, metadata end
-  if code == "not_found" then return nil, metadata, "missing" end
+  if code == "not_found" then return nil, metadata .. "; hand it in again, the program first", "missing" end
   if code == "too_large" then return nil, metadata, "rejected" end
   return nil, metadata, code
 end

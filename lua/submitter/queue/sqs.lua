@@ -446,14 +446,18 @@ end
 
 --- How many messages are ready, held (received or delayed) and dead, as well as SQS knows.
 ---@async
----@return {ready:integer, held:integer, dead:integer|nil, dead_problem:string|nil}|nil dead: nil without a queue for
---- them, or when it can't be asked, for the reason dead_problem
+---@return {ready:integer, held:integer, dead:integer|nil, dead_problem:string|nil, max_receives:integer|nil,
+---least_receives:integer}|nil dead: nil without a queue for them, or when it can't be asked, for the reason dead_problem;
+---max_receives: the redrive policy's, which should be least_receives or more; nil without one
 ---@return string|nil message
 ---@return "unavailable"|"environment"|nil code
 function Queue:depth()
   local counts, message, code = self.service:counts()
   if not counts then return nil, message, code end
-  local depth = { ready = counts.visible, held = counts.hidden + counts.delayed }
+  local depth = {
+    ready = counts.visible, held = counts.hidden + counts.delayed, max_receives = counts.max_receives,
+    least_receives = 2 * self.failure_limit + 1,
+  }
   if self.dead then
     local dead
     dead, depth.dead_problem = self.dead:counts()
@@ -521,7 +525,7 @@ function sqs_queue.open(options)
   if message then return nil, message, "environment" end
   return setmetatable({
     service = service, dead = dead, visibility_ms = visibility_ms, polls = {}, letters = {}, damaged = 0,
-    failures = failures.new(options.failure_limit or 5),
+    failures = failures.new(options.failure_limit or 5), failure_limit = options.failure_limit or 5,
     deletions = batches.new {
       name = "deletions of " .. service.name, limit = sqs.batch_limit,
       perform = function(handles) return service:delete(handles) end,

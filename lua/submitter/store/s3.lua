@@ -58,8 +58,9 @@ local function failure(self, what, deed, operation, message, code)
   return nil, ("%s can't be %s: %s%s"):format(what, deed, message, remedy and "; " .. remedy or ""), class
 end
 
-local function absent(self, object_key)
-  return nil, ("there is no object %s in the bucket %s"):format(quote(object_key), self.bucket.name), "not_found"
+-- A student may read this: the bucket's name is none of his business.
+local function absent(object_key)
+  return nil, ("there is no object %s in the bucket"):format(quote(object_key)), "not_found"
 end
 
 --- Reads an object, checked against its checksums.
@@ -81,7 +82,7 @@ function Store:get(object_key, options)
   if data then
     return data, { etag = about.etag, size_bytes = about.size_bytes, modified_ms = about.modified_ms }
   elseif code == "NoSuchKey" then
-    return absent(self, object_key)
+    return absent(object_key)
   elseif code == "too_large" then
     return nil, ("the object %s has more bytes than the %d that are read here"):format(quote(object_key),
       limit_bytes), code
@@ -105,7 +106,7 @@ function Store:head(object_key)
   if about then
     return { etag = about.etag, size_bytes = about.size_bytes, modified_ms = about.modified_ms }
   elseif classes[code] == "not_found" then
-    return absent(self, object_key)
+    return absent(object_key)
   end
   return failure(self, "the object " .. quote(object_key), "looked at", "HeadObject", message, code)
 end
