@@ -62,7 +62,7 @@ local function write_configuration(folder, ready, settings)
       ready.region),
     visibility = '"10s"',
   }
-  for name, value in pairs(settings) do fields[name] = value end
+  for name, value in pairs(settings) do fields[name] = type(value) == "function" and value(ready) or value end
   local lines = {}
   for name, value in pairs(fields) do lines[#lines + 1] = ("  %s = %s,"):format(name, value) end
   must(folder:write("submitter.lua", "return {\n" .. table.concat(lines, "\n") .. "\n}\n"))
@@ -82,7 +82,8 @@ Cloud.__index = Cloud
 --- Brings all up.
 ---@async
 ---@param name string of its folder
----@param settings table<string, string>|nil fields of the configuration, as Lua text
+---@param settings table<string, string|function>|nil fields of the configuration, as Lua text, or what makes it of the
+--- peers' addresses
 ---@param world string[]|nil the peer that is bucket and queue, and its arguments; default: world.mjs
 ---@return Cloud
 function cloud.open(name, settings, world)
@@ -254,6 +255,17 @@ function Cloud:start_worker(options)
     until piece == ""
   end)
   return worker
+end
+
+--- Runs a command to its end, as an operator would, and returns what it printed.
+---@async
+---@param command string
+---@param environment table<string, string>
+---@return string
+function Cloud:run(command, environment)
+  local ended = must(host.child.run { program = host.system.executable(), environment = environment_of(environment),
+    arguments = { command, "--config", self.path } })
+  return ended.stdout .. ended.stderr
 end
 
 --- What the proxy counted of calls, since the last reset: counts of one operation, or a sum over all that match.

@@ -1,6 +1,6 @@
 --- What goes wrong in the cloud once in a while, each with its right ending: an aborted long poll, a job longer than its
 --- visibility, credentials that expire in the middle, clocks 20 minutes wrong, a queue that is deleted and made again, services
---- that accept and never answer.
+--- that accept and never answer; and TLS to the bucket's own host.
 ---
 ---     build/submitter run spec/integration/cloud_trials.lua [NAME]
 local root = (arg[0]:match "^(.*)/[^/]*$" or ".") .. "/../.."
@@ -183,6 +183,26 @@ trials[7] = { name = "no answer", run = function(title)
   deployment.world:ask "faults"
   deployment:check_left(0, title)
   deployment:close()
+end }
+
+trials[8] = { name = "TLS and the bucket's own host", run = function(title)
+  -- Straight to Ceph, which checks signature and conditions itself.
+  local deployment = cloud.open("cloud-tls", { bucket = function(ready)
+    return ("s3 { name = %q, region = %q, endpoint = %q, path_style = false }"):format(ready.bucket, ready.region,
+      ready.secure.endpoint)
+  end })
+  local handed = submit(deployment, 8)
+  local environment = deployment:keys()
+  local doubting = deployment:run("doctor", environment)
+  check(doubting:find("fail bucket", 1, true) and doubting:find("can't be trusted", 1, true),
+    title .. ": an authority that nobody named isn't trusted", doubting)
+  environment.AWS_CA_BUNDLE = deployment.world.ready.secure.ca_file
+  local trusting = deployment:run("doctor", environment)
+  check(trusting:find("ok   bucket", 1, true), title .. ": one that is named is", trusting)
+  deployment.world:ask("calls", { reset = true })
+  grade(deployment, title, environment)
+  check(deployment:count("seen", "s3 GetObject") == 0, title .. ": the proxy saw none of it")
+  finish(deployment, handed, title)
 end }
 
 local only = arg[1]

@@ -32,7 +32,7 @@ export async function freePorts(count) {
 
 // Without cephx there are no keyrings; then no connection can be "secure", which a gateway insists on by default.
 // The short intervals are what makes it start in a second: the monitor otherwise gathers changes for one at each step.
-const configuration = ({ folder, fsid, monitor, gateway, stsKey }) => `[global]
+const configuration = ({ folder, fsid, monitor, gateway, secure, stsKey }) => `[global]
 fsid = ${fsid}
 mon host = [v2:127.0.0.1:${monitor}/0]
 public addr = 127.0.0.1
@@ -71,13 +71,21 @@ osd pool default pg num = 1
 osd pool default pg autoscale mode = off
 [client.rgw]
 rgw data = ${folder}/gateway
-rgw frontends = beast endpoint=127.0.0.1:${gateway} tcp_nodelay=1
+rgw frontends = beast endpoint=127.0.0.1:${gateway} ssl_endpoint=127.0.0.1:${secure} ssl_certificate=${folder}/certificate.pem ssl_private_key=${folder}/key.pem tcp_nodelay=1
 rgw thread pool size = 32
 rgw num rados handles = 1
 rgw s3 auth use sts = true
 rgw sts key = ${stsKey}
 rgw dns name = localhost
 `;
+
+// For TLS, by its own authority: "localhost" and the hosts of the buckets.
+async function createCertificate(folder, buckets) {
+  const names = ["localhost", ...buckets.map((bucket) => `${bucket}.localhost`)].map((name) => `DNS:${name}`);
+  const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", `${folder}/key.pem`];
+  const extension = ["-addext", `subjectAltName=${names.join(",")}`];
+  await run("openssl", ["req", "-x509", ...key, "-out", `${folder}/certificate.pem`, "-subj", "/CN=localhost", ...extension]);
+}
 
 // A daemon in the foreground, which dies with this process, however that ends.
 function daemon(state, program, args) {
@@ -169,13 +177,13 @@ async function createUsers(file) {
   return { ...keys, role_arn: "arn:aws:iam:::role/worker" };
 }
 
-// Starts it below a folder, which is emptied first and removed at the end.
-// { endpoint, access_key_id, secret_access_key, role_arn, close() }
-export async function startCeph(below) {
+// Starts it below a folder, which is emptied first and removed at the end. Over TLS it also answers to the buckets' own hosts.
+// { endpoint, secure: { endpoint, ca_file }, access_key_id, secret_access_key, role_arn, close() }
+export async function startCeph(below, buckets = []) {
   const folder = resolve(below);
   await rm(folder, { recursive: true, force: true });
   for (const name of ["mon", "osd", "log", "gateway", "crash"]) await mkdir(`${folder}/${name}`, { recursive: true });
-  const [monitor, gateway] = await freePorts(2);
+  const [monitor, gateway, secure] = await freePorts(3);
   const fsid = randomUUID();
   const state = { folder, file: `${folder}/ceph.conf`, children: [], closing: false };
   const close = async () => {
@@ -198,10 +206,16 @@ export async function startCeph(below) {
   try {
     await writeFile(
       state.file,
-      configuration({ folder, fsid, monitor, gateway, stsKey: randomBytes(8).toString("hex") }),
+      configuration({ folder, fsid, monitor, gateway, secure, stsKey: randomBytes(8).toString("hex") }),
     );
+    await createCertificate(folder, buckets);
     await startDaemons(state, monitor, gateway, fsid);
-    return { endpoint: `http://127.0.0.1:${gateway}`, ...(await createUsers(state.file)), close };
+    return {
+      endpoint: `http://127.0.0.1:${gateway}`,
+      secure: { endpoint: `https://localhost:${secure}`, ca_file: `${folder}/certificate.pem` },
+      ...(await createUsers(state.file)),
+      close,
+    };
   } catch (failure) {
     const log = await readFile(`${folder}/log/client.rgw.log`, "utf8").catch(() => "");
     failure.message += `\n${log.slice(-2000)}`;

@@ -82,7 +82,7 @@ async function inspect(queues, name) {
 }
 
 async function start(started) {
-  const ceph = await startCeph(folder);
+  const ceph = await startCeph(folder, [bucket]);
   started.push(ceph);
   await createBucket(ceph);
   const queues = await startQueues(region);
@@ -146,6 +146,7 @@ try {
       access_key_id: ceph.access_key_id,
       secret_access_key: ceph.secret_access_key,
       role_arn: ceph.role_arn,
+      secure: ceph.secure,
       metadata_endpoint: metadata.endpoint,
       container_uri: `${metadata.endpoint}/v2/credentials/worker`,
       container_token: metadata.container_token,
