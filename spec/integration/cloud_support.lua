@@ -181,11 +181,12 @@ end
 ---@async
 ---@param arguments string[]
 ---@param input string|nil
-function Cloud:run(arguments, input)
+---@param environment table<string, string>|nil default keys()
+function Cloud:run(arguments, input, environment)
   arguments[#arguments + 1] = "--config"
   arguments[#arguments + 1] = self.path
   return must(host.child.run { program = host.system.executable(), arguments = arguments, input = input,
-    environment = environment_of(self:keys()) })
+    environment = environment_of(environment or self:keys()) })
 end
 
 -- The bucket's events for them, several records an event, as JSON.
@@ -243,29 +244,9 @@ end
 ---@param options {once:boolean|nil, environment:table<string, string>|nil}|nil once: default true; environment: default keys()
 function Cloud:start_worker(options)
   options = options or {}
-  local arguments = { "serve", "--config", self.path }
-  if options.once ~= false then arguments[#arguments + 1] = "--once" end
-  local child = must(host.child.start { program = host.system.executable(), arguments = arguments, stderr = "pipe",
-    environment = environment_of(options.environment or self:keys()) })
-  local worker = { child = child, log = {} }
-  worker.reader = host.task.spawn("log", function()
-    repeat
-      local piece = must(child:read "stderr")
-      worker.log[#worker.log + 1] = piece
-    until piece == ""
-  end)
-  return worker
-end
-
---- Runs a command to its end, as an operator would, and returns what it printed.
----@async
----@param command string
----@param environment table<string, string>
----@return string
-function Cloud:run(command, environment)
-  local ended = must(host.child.run { program = host.system.executable(), environment = environment_of(environment),
-    arguments = { command, "--config", self.path } })
-  return ended.stdout .. ended.stderr
+  return support.start_worker(self, {
+    once = options.once, environment = environment_of(options.environment or self:keys()),
+  })
 end
 
 --- What the proxy counted of calls, since the last reset: counts of one operation, or a sum over all that match.

@@ -193,11 +193,11 @@ trials[8] = { name = "TLS and the bucket's own host", run = function(title)
   end })
   local handed = submit(deployment, 8)
   local environment = deployment:keys()
-  local doubting = deployment:run("doctor", environment)
+  local doubting = deployment:run({ "doctor" }, nil, environment).stdout
   check(doubting:find("fail bucket", 1, true) and doubting:find("can't be trusted", 1, true),
     title .. ": an authority that nobody named isn't trusted", doubting)
   environment.AWS_CA_BUNDLE = deployment.world.ready.secure.ca_file
-  local trusting = deployment:run("doctor", environment)
+  local trusting = deployment:run({ "doctor" }, nil, environment).stdout
   check(trusting:find("ok   bucket", 1, true), title .. ": one that is named is", trusting)
   deployment.world:ask("calls", { reset = true })
   grade(deployment, title, environment)

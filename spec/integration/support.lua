@@ -110,10 +110,15 @@ end
 
 --- Starts the worker as an operator would. Its log is collected in worker.log until it ends.
 ---@async
-function support.start_worker(opened)
+---@param opened {path:string} the configuration's path
+---@param options {once:boolean|nil, environment:table<string, string>|nil}|nil once: default true
+function support.start_worker(opened, options)
+  options = options or {}
+  local arguments = { "serve", "--config", opened.path }
+  if options.once ~= false then arguments[#arguments + 1] = "--once" end
   local child = must(host.child.start {
-    program = host.system.executable(), arguments = { "serve", "--once", "--config", opened.path },
-    environment = { PATH = "/usr/bin:/bin" }, stderr = "pipe",
+    program = host.system.executable(), arguments = arguments, stderr = "pipe",
+    environment = options.environment or { PATH = "/usr/bin:/bin" },
   })
   local worker = { child = child, log = {} }
   worker.reader = host.task.spawn("log", function()

@@ -1,5 +1,6 @@
 local fake_sqs = require "spec.fake.sqs"
 local host = require "submitter.host"
+local sqs = require "submitter.aws.sqs"
 local sqs_queue = require "submitter.queue.sqs"
 local support = require "spec.support"
 
@@ -324,7 +325,7 @@ describe("a queue on SQS", function()
 
     it("nothing for longer than 12 hours from its receipt", function()
       assert(queue:send "{}")
-      local message = receive { visibility_ms = sqs_queue.visibility_limit_ms }
+      local message = receive { visibility_ms = sqs.visibility_limit_s * 1000 }
       pass(43200 - 60)
       local extended, granted_ms = queue:extend(message, 60000)
       assert.is_true(extended)

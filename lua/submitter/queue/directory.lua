@@ -11,6 +11,7 @@
 ---
 --- Listings are kept and used up (submitter.queue.listing): receiving thousands costs a few of them, not thousands.
 
+local arguments = require "submitter.queue.arguments"
 local attention = require "submitter.queue.attention"
 local dead = require "submitter.queue.dead"
 local host = require "submitter.host"
@@ -21,13 +22,12 @@ local schema = require "submitter.schema"
 
 local directory_queue = {}
 
---- The largest body, and the longest time that a message can be hidden.
+--- The largest body.
 directory_queue.body_limit_bytes = 256 << 10
-directory_queue.visibility_limit_ms = 12 * 60 * 60 * 1000
 
 -- A deadline farther ahead than any visibility was written before the clock was set back; counting it as past is what
 -- keeps its message from being lost. The minute is for clocks that are adjusted by small steps.
-local deadline_limit_ms = directory_queue.visibility_limit_ms + 60 * 1000
+local deadline_limit_ms = arguments.visibility_limit_ms + 60 * 1000
 
 ---@class Message
 ---@field id string
@@ -43,14 +43,6 @@ Queue.__index = Queue
 
 local function unavailable(what, message)
   return nil, ("the queue: %s: %s"):format(what, message), "unavailable"
-end
-
-local function check_hidden(milliseconds, what)
-  if math.type(milliseconds) ~= "integer" or milliseconds < 0
-    or milliseconds > directory_queue.visibility_limit_ms then
-    error(("%s must be whole milliseconds from 0 to %d, found %s"):format(what, directory_queue.visibility_limit_ms,
-      tostring(milliseconds)), 3)
-  end
 end
 
 -- Receiving -----------------------------------------------------------------------------------------------------
@@ -236,7 +228,7 @@ function Queue:receive(options)
   options = options or {}
   local max, wait_ms = options.max or 1, options.wait_ms or 0
   local visibility_ms = options.visibility_ms or self.visibility_ms
-  check_hidden(visibility_ms, "visibility_ms")
+  arguments.check_hidden(visibility_ms, "visibility_ms")
   local messages, message, code = take(self, max, visibility_ms)
   if not messages or #messages > 0 or wait_ms <= 0 then
     return messages, message, code
@@ -284,12 +276,7 @@ end
 ---@return string|nil message
 ---@return "too_large"|"unavailable"|nil code
 function Queue:send(body, options)
-  schema.check_options(options, { delay_ms = true }, "queue:send(body, { delay_ms = … })")
-  if type(body) ~= "string" then
-    error("expected queue:send(body, { delay_ms = … }), the body a text", 2)
-  end
-  local delay_ms = options and options.delay_ms or 0
-  check_hidden(delay_ms, "delay_ms")
+  local delay_ms = arguments.check_send(body, options)
   if #body > directory_queue.body_limit_bytes then
     return nil, ("the message has %d bytes; a queue takes at most %d"):format(#body, directory_queue.body_limit_bytes),
       "too_large"
@@ -347,7 +334,7 @@ end
 ---@return string|nil message
 ---@return "lease_lost"|"unavailable"|nil code
 function Queue:extend(message, visibility_ms)
-  check_hidden(visibility_ms, "visibility_ms")
+  arguments.check_hidden(visibility_ms, "visibility_ms")
   local target = names.held(message, host.clock.now_ms() + visibility_ms, host.digest.random(8))
   -- Known before it exists, so that a delete that overtakes this call finds the file.
   table.insert(message.receipt.names, target)
@@ -381,7 +368,7 @@ function Queue:delete(message)
 end
 
 local function give_up(self, message, delay_ms, failures)
-  check_hidden(delay_ms, "delay_ms")
+  arguments.check_hidden(delay_ms, "delay_ms")
   local after = { id = message.id, sent_ms = message.sent_ms, receives = message.receives, failures = failures }
   local folder, name = "ready", names.ready(after)
   if delay_ms > 0 then
@@ -538,7 +525,7 @@ function directory_queue.open(options)
   if not options or not options.directory then
     error("expected queue.open{ directory = Directory, visibility_ms = 30000 }", 2)
   end
-  check_hidden(options.visibility_ms or 30000, "visibility_ms")
+  arguments.check_hidden(options.visibility_ms or 30000, "visibility_ms")
   for _, folder in ipairs { "ready", "held", "dead" } do
     local made, message = options.directory:make(folder, { parents = true })
     if not made then

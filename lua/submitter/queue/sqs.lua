@@ -1,5 +1,6 @@
 --- A queue on Amazon SQS, with the calls of the directory queue. How SQS differs, and what that means here, is told in
 --- this folder's README.md.
+local arguments = require "submitter.queue.arguments"
 local batches = require "submitter.queue.batches"
 local failures = require "submitter.queue.failures"
 local host = require "submitter.host"
@@ -9,10 +10,7 @@ local sqs_letters = require "submitter.queue.sqs_letters"
 
 local sqs_queue = {}
 
---- The longest time that a message can be hidden, counted from its receipt.
-sqs_queue.visibility_limit_ms = sqs.visibility_limit_s * 1000
-
--- Of those 12 hours, for what passes between SQS's clock and this one: SQS refuses what goes beyond.
+-- Of the 12 hours for which SQS hides a message, for what passes between SQS's clock and this one: SQS refuses what goes beyond.
 local MARGIN_MS = 5000
 -- What came damaged is left to others for a while, or it would come back at once.
 local DAMAGED_S = 30
@@ -36,13 +34,6 @@ local Queue = {
 }
 Queue.__index = Queue
 
-local function check_hidden(milliseconds, what)
-  if math.type(milliseconds) ~= "integer" or milliseconds < 0 or milliseconds > sqs_queue.visibility_limit_ms then
-    error(("%s must be whole milliseconds from 0 to %d, found %s"):format(what, sqs_queue.visibility_limit_ms,
-      tostring(milliseconds)), 3)
-  end
-end
-
 -- SQS knows whole seconds. Hidden for longer does no harm, for shorter it would.
 local function seconds(milliseconds)
   return (milliseconds + 999) // 1000
@@ -55,7 +46,7 @@ local function as_message(self, given)
     id = given.id, body = given.body, receives = given.receives, sent_ms = given.sent_ms or host.clock.now_ms(),
     failures = self.failures:of(given.id, given.receives),
     receipt = {
-      handle = given.receipt, until_ms = host.clock.monotonic_ms() + sqs_queue.visibility_limit_ms - MARGIN_MS,
+      handle = given.receipt, until_ms = host.clock.monotonic_ms() + arguments.visibility_limit_ms - MARGIN_MS,
     },
   }
 end
@@ -178,7 +169,7 @@ function Queue:receive(options)
   schema.check_options(options, receive_options, "queue:receive{ max =, wait_ms =, visibility_ms = }")
   options = options or {}
   local visibility_ms = options.visibility_ms or self.visibility_ms
-  check_hidden(visibility_ms, "visibility_ms")
+  arguments.check_hidden(visibility_ms, "visibility_ms")
   local wait_s = math.min(seconds(options.wait_ms or 0), sqs.wait_limit_s)
   local max = math.max(1, math.min(options.max or 1, sqs.batch_limit))
   local poll = start_poll(self, max, wait_s, seconds(visibility_ms))
@@ -215,12 +206,7 @@ end
 ---@return string|nil message
 ---@return "too_large"|"message"|"unavailable"|"environment"|nil code
 function Queue:send(body, options)
-  schema.check_options(options, { delay_ms = true }, "queue:send(body, { delay_ms = … })")
-  if type(body) ~= "string" then
-    error("expected queue:send(body, { delay_ms = … }), the body a text", 2)
-  end
-  local delay_ms = options and options.delay_ms or 0
-  check_hidden(delay_ms, "delay_ms")
+  local delay_ms = arguments.check_send(body, options)
   local message, code = refusal(body)
   if not message and seconds(delay_ms) > sqs.delay_limit_s then
     message, code = ("SQS delays a message by at most %d minutes, not by %d s"):format(sqs.delay_limit_s // 60,
@@ -256,7 +242,7 @@ end
 ---@return string|integer|nil message, or, of an extension that is shorter than was asked, its milliseconds
 ---@return "lease_lost"|"unavailable"|"environment"|nil code
 function Queue:extend(message, visibility_ms)
-  check_hidden(visibility_ms, "visibility_ms")
+  arguments.check_hidden(visibility_ms, "visibility_ms")
   local wanted_s, left_s = seconds(visibility_ms), seconds_left(message)
   if left_s == 0 and wanted_s > 0 then
     return nil, ("the message %s was received 12 hours ago, and SQS hides none for longer: it comes again")
@@ -289,7 +275,7 @@ end
 ---@return string|nil message
 ---@return "lease_lost"|"unavailable"|"environment"|nil code
 function Queue:release(message, delay_ms)
-  check_hidden(delay_ms or 0, "delay_ms")
+  arguments.check_hidden(delay_ms or 0, "delay_ms")
   return change(self, message, math.min(seconds(delay_ms or 0), seconds_left(message)))
 end
 
@@ -514,7 +500,7 @@ end
 function sqs_queue.open(options)
   schema.check_options(options, known, "sqs_queue.open{ session =, url =, dead_letter_url = }")
   local visibility_ms = options.visibility_ms or 30000
-  check_hidden(visibility_ms, "visibility_ms")
+  arguments.check_hidden(visibility_ms, "visibility_ms")
   local service, message, code = sqs.open {
     session = options.session, url = options.url, region = options.region, endpoint = options.endpoint,
     client = options.client,

@@ -2,6 +2,7 @@
 --- sees a whole object, old or new; an ETag is the MD5 of the content; a conditional put succeeds for one of many.
 --- Links, devices and folders are no objects, whoever put them there, and are never followed or opened.
 
+local conditions = require "submitter.store.conditions"
 local host = require "submitter.host"
 local key = require "submitter.key"
 local schema = require "submitter.schema"
@@ -45,8 +46,6 @@ local function failure(object_key, message, code)
   end
   return nil, ("the object %s can't be accessed: %s"):format(name, message), "unavailable"
 end
-
-local put_names = { if_match = true, if_none_match = true }
 
 -- Metadata of a regular file, or why there is no object.
 local function stat(self, object_key, path)
@@ -200,11 +199,7 @@ end
 ---@return string|nil message
 ---@return "conflict"|"invalid_key"|"unavailable"|nil code
 function Store:put(object_key, data, options)
-  schema.check_options(options, put_names, "store:put(key, data, { if_match = etag } or { if_none_match = true })")
-  local etag, absent = options and options.if_match, options and options.if_none_match
-  if (etag ~= nil and (absent ~= nil or type(etag) ~= "string")) or (absent ~= nil and absent ~= true) then
-    error('expected store:put(key, data) with { if_match = "etag" } or { if_none_match = true }', 2)
-  end
+  conditions.check(options)
   local path, message, code = path_of(object_key)
   if not path then
     return nil, message, code
@@ -222,6 +217,7 @@ function Store:put(object_key, data, options)
       return nil, message, code
     end
   end
+  local etag
   etag, message, code = replace(self, object_key, path, data)
   return etag, message, code
 end

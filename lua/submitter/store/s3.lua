@@ -3,6 +3,7 @@
 ---
 --- Here "/a" and "a" are two objects. Whatever only passes, or an operator has to put right, is "unavailable", with what to do.
 
+local conditions = require "submitter.store.conditions"
 local key = require "submitter.key"
 local s3 = require "submitter.aws.s3"
 local s3_address = require "submitter.aws.s3_address"
@@ -164,12 +165,7 @@ end
 ---@return "conflict"|"too_large"|"invalid_key"|"unavailable"|nil code
 function Store:put(object_key, data, options)
   options = options or {}
-  schema.check_options(options, { if_match = true, if_none_match = true },
-    "store:put(key, data, { if_match = etag } or { if_none_match = true })")
-  local etag, is_new = options.if_match, options.if_none_match
-  if (etag ~= nil and (is_new ~= nil or type(etag) ~= "string")) or (is_new ~= nil and is_new ~= true) then
-    error('expected store:put(key, data) with { if_match = "etag" } or { if_none_match = true }', 2)
-  end
+  local etag, is_new = conditions.check(options)
   local good, message, code = check(object_key)
   if not good then
     return nil, message, code
