@@ -20,7 +20,7 @@ local RECEIVE_MS = 20000
 local ONCE_FIRST_MS, ONCE_LONGEST_MS = 20, 500
 -- After so many answers in a row that only somebody else's change could better (a right, a key, a queue that isn't there)
 -- `once` gives up.
-local ONCE_REFUSALS = 3
+local ONCE_REFUSALS = 5
 -- When the queue can't be reached; and when it won't be before somebody changes something.
 local TROUBLE_FIRST_MS, TROUBLE_LONGEST_MS, PERMANENT_LONGEST_MS = 200, 10000, 60000
 -- How often word is left of the last good poll.

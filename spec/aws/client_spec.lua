@@ -234,7 +234,7 @@ describe("the client of a service", function()
       end
     end)
 
-    it("once a call", function()
+    it("once a call at once, and then as it retries what fails for a moment", function()
       world.service_ahead_s = 1200
       support.logged(function()
         world:script(skewed(), function()
@@ -242,7 +242,16 @@ describe("the client of a service", function()
           return skewed()
         end)
         local _, _, code = call()
-        assert.are.same({ "RequestTimeTooSkewed", 2 }, { code, #world.requests })
+        assert.are.same({ "RequestTimeTooSkewed", 4, 2 }, { code, #world.requests, #world.slept })
+        -- A service whose hosts don't agree is only away for the moment.
+        local _, _, _, details = call()
+        assert.is_true(details.retryable)
+        world.service_ahead_s = 90000
+        world:script(skewed(), function()
+          world.service_ahead_s = 0
+          return skewed()
+        end, { 200 })
+        assert(call())
       end)
     end)
 

@@ -172,9 +172,10 @@ end
 
 -- ---- what to do about a failure ----
 
--- A clock that is off: whether another time will be signed now.
+-- A clock that is off: whether another time will be signed now, at once. That is so once a call; a service whose hosts don't
+-- agree about the time is then asked again like one that fails for a moment.
 local function corrects_clock(self, progress, found)
-  if progress.clock_corrected or not found.response or not errors.is_skew(found.code) then
+  if not found.response or not errors.is_skew(found.code) then
     return false
   end
   local date_s = found.about and found.about.server_time_s or answer.date_s(found.response)
@@ -184,6 +185,10 @@ local function corrects_clock(self, progress, found)
   end
   if self.skew.offset_s ~= before_s then
     host.log.warn("aws_clock_corrected", { service = self.service, offset_s = self.skew.offset_s })
+  end
+  if progress.clock_corrected then
+    found.kind = found.kind or "transient"
+    return false
   end
   progress.clock_corrected = true
   return true
