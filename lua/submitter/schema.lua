@@ -531,10 +531,11 @@ end
 ---@param options table|nil
 ---@param known table<string, true>
 ---@param expected string the call that was expected
-function schema.check_options(options, known, expected)
+---@param level integer|nil whom to tell, as for error: 1 is who calls this, default 2, who calls that
+function schema.check_options(options, known, expected, level)
   for name in pairs(options or {}) do
     if not known[name] then
-      error(("unknown option %q; expected %s"):format(tostring(name), expected), 3)
+      error(("unknown option %q; expected %s"):format(tostring(name), expected), (level or 2) + 1)
     end
   end
 end

@@ -1,5 +1,7 @@
 --- What every kind of queue takes as arguments. Misuse throws, and is told to whom called the queue.
 
+local schema = require "submitter.schema"
+
 local arguments = {}
 
 --- The longest time that a message can be hidden: SQS's, and so every queue's.
@@ -27,9 +29,7 @@ end
 ---@param options any
 ---@return integer delay_ms default 0
 function arguments.check_send(body, options)
-  for name in pairs(options or {}) do
-    if not send_names[name] then error(("unknown option %q; expected %s"):format(tostring(name), send_form), 3) end
-  end
+  schema.check_options(options, send_names, send_form, 3)
   if type(body) ~= "string" then error(("expected %s, the body a text"):format(send_form), 3) end
   local delay_ms = options and options.delay_ms or 0
   check(delay_ms, "delay_ms", 3)
