@@ -26,10 +26,10 @@ comma := ,
 # ---- what the machine must have -------------------------------------------------------------------------------------
 
 PACKAGES_BUILD := gcc libc6-dev make pkg-config liblua5.4-dev libuv1-dev libseccomp-dev libssl-dev \
-                  libcurl4-openssl-dev lua-cjson lua-expat lua-argparse python3-minimal
+                  libcurl4-openssl-dev libpq-dev lua-cjson lua-expat lua-argparse python3-minimal
 PACKAGES_TEST  := lua-busted python3 uidmap openssl nghttp2-server
 PACKAGES_V2    := qemu-system-x86 mmdebstrap busybox-static e2fsprogs cpio
-PACKAGES_PEERS := radosgw ceph-mon ceph-osd ceph-common ceph-base $(if $(shell command -v npm),,npm)
+PACKAGES_PEERS := postgresql postgresql-client exim4-daemon-light radosgw ceph-mon ceph-osd ceph-common ceph-base $(if $(shell command -v npm),,npm)
 PACKAGES_LINT  := lua5.4 clang clang-format clang-tidy cppcheck lua-check shellcheck
 
 # Installs what is missing of the packages named (as root), or prints the one line to run. $(1): packages
@@ -63,8 +63,8 @@ PROGRAMS        := $(BUILD)/submitter $(BUILD)/submitter-sandbox $(BUILD)/submit
 objects = $(patsubst csrc/%.c,$(BUILD)/obj/%.o,$(1))
 
 HOST_PACKAGES := lua5.4 libuv libcrypto
-# Its headers only: the host loads it when it first needs it (csrc/io/curl_library.h).
-HOST_HEADERS  := $(HOST_PACKAGES) libcurl
+# Of two the headers only: the host loads them when it first needs them (csrc/io/curl_library.h, pq_library.h).
+HOST_HEADERS  := $(HOST_PACKAGES) libcurl libpq
 
 .DEFAULT_GOAL := all
 .PHONY: all
