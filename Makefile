@@ -7,6 +7,7 @@ CC      ?= gcc
 PREFIX  ?= /usr/local
 DESTDIR ?=
 LUADIR  ?= $(PREFIX)/share/submitter/lua
+SQLDIR  ?= $(PREFIX)/share/submitter/postgres
 
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
 OPTIMIZE := -O2 -g
@@ -120,7 +121,7 @@ $(BUILD)/submitter-runner: $(call objects,$(RUNNER_SOURCES))
 
 # All that isn't a main, in one archive, and what the tests share: a test takes what it needs.
 TESTED_SOURCES := $(filter-out %/main.c,$(SANDBOX_SOURCES) $(RUNNER_SOURCES) $(wildcard csrc/base/*.c csrc/aws/*.c)) \
-                  csrc/io/text.c csrc/io/pattern.c csrc/io/session.c csrc/io/http_fields.c
+                  csrc/io/text.c csrc/io/pattern.c csrc/io/session.c csrc/io/http_fields.c csrc/io/postgres_text.c
 TEST_LIBRARIES := libseccomp libcrypto
 TEST_SUPPORT   := $(filter-out $(wildcard csrc/test/test_*.c csrc/test/fuzz_*.c) csrc/test/replay.c csrc/test/http_server.c, \
                     $(wildcard csrc/test/*.c))
@@ -177,7 +178,7 @@ peers:
 	@spec/support/install.sh $(BUILD)/peers
 
 # What takes longer, or real parts that a machine may not have: a class of 200 with two workers, twenty kills, the other compiler,
-# the installed tree, S3 and SQS with the AWS SDK as the front end, and the virtual machine of test-v2.
+# the installed tree, S3 and SQS with the AWS SDK as the front end, PostgreSQL and a mail server, and the virtual machine of test-v2.
 .PHONY: test-peers
 test-peers: packages-test packages-lint programs peers $(WALLED)
 	$(call need,luarocks git $(if $(filter 0,$(shell id -u)),$(PACKAGES_V2)))
@@ -187,6 +188,10 @@ test-peers: packages-test packages-lint programs peers $(WALLED)
 	    'cloud-trials: $(RUN) spec/integration/cloud_trials.lua' \
 	    'cloud-faults: $(RUN) spec/integration/cloud_faults.lua 300 24' \
 	    'cloud-moto: $(RUN) spec/integration/cloud_moto.lua' \
+	    'postgres: $(RUN) spec/run.lua spec/with_postgres' \
+	    'database: $(RUN) spec/integration/database.lua 500 100' \
+	    'class: $(RUN) spec/integration/class.lua' \
+	    'mail: $(RUN) spec/integration/mail.lua' \
 	    'crowd-200: $(RUN) spec/integration/crowd.lua 200' \
 	    'kill-20: $(RUN) spec/integration/kill.lua 20 60' \
 	    'installed: spec/integration/installed.sh $(BUILD)' \
@@ -199,13 +204,14 @@ test-v2: packages-test programs $(WALLED)
 	$(if $(filter 0,$(shell id -u)),$(call need,$(PACKAGES_V2)))
 	@SUITE_SECONDS=2700 $(SUITE) 'v2: spec/virtual/machine.sh $(BUILD)'
 
-# The specs and C tests under AddressSanitizer and UndefinedBehaviorSanitizer.
+# The specs and C tests under AddressSanitizer and UndefinedBehaviorSanitizer, those that need PostgreSQL among them.
 .PHONY: sanitize sanitize-run
 sanitize: packages-test
+	$(call need,postgresql postgresql-client)
 	@$(MAKE) BUILD=$(BUILD)/sanitize SANITIZE=1 sanitize-run
 sanitize-run: programs $(TEST_PROGRAMS) $(REPLAYS)
 	@ASAN_OPTIONS=detect_leaks=1:abort_on_error=1 UBSAN_OPTIONS=print_stacktrace=1 $(SUITE) \
-	    $(C_SUITES) 'specs: $(RUN) spec/run.lua'
+	    $(C_SUITES) 'specs: $(RUN) spec/run.lua' 'postgres: $(RUN) spec/run.lua spec/with_postgres'
 
 # Faults, one at a time: each must turn a test red.
 .PHONY: faults
@@ -275,6 +281,10 @@ install: programs
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LUADIR) $(DESTDIR)$(PREFIX)/share/submitter/apparmor
 	install -m 0755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
 	cp -R lua/. $(DESTDIR)$(LUADIR)/
+	install -d $(DESTDIR)$(SQLDIR)
+# Whatever another version left there would count.
+	rm -f $(DESTDIR)$(SQLDIR)/*.sql
+	install -m 0644 docker/postgres/*.sql docker/postgres/README.md $(DESTDIR)$(SQLDIR)
 	sed 's|/usr{,/local}/bin/submitter-sandbox|$(PREFIX)/bin/submitter-sandbox|' docker/apparmor/submitter-sandbox \
 	    >$(DESTDIR)$(PREFIX)/share/submitter/apparmor/submitter-sandbox
 
@@ -287,8 +297,8 @@ help:
 	@echo "make             build the programs into $(BUILD)/"
 	@echo "make demo        grade the fixtures on the embedded default and show the reports"
 	@echo "make test        C tests, specs, attack suite, embedded integration"
-	@echo "make test-peers  what takes longer or needs more: real S3 and SQS, 200 submissions, 20 kills, the other compiler,"
-	@echo "                 installation, test-v2"
+	@echo "make test-peers  what takes longer or needs more: real S3 and SQS, PostgreSQL, a mail server, 200 submissions, 20 kills,"
+	@echo "                 the other compiler, installation, test-v2"
 	@echo "make peers       what test-peers talks to on S3 and SQS, below $(BUILD)/peers"
 	@echo "make test-v2     sandbox and worker with version 2 of control groups and systemd, in a virtual machine"
 	@echo "make lint        format, luacheck, shellcheck, cppcheck, clang-tidy, who may call whom"

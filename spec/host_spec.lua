@@ -2,8 +2,10 @@ local host = require "submitter.host"
 
 describe("host", function()
   it("is the door to the C modules", function()
-    for _, name in ipairs { "child", "clock", "digest", "file", "http", "json", "log", "sigv4", "system", "task",
-      "text" } do
+    for _, name in ipairs {
+      "child", "clock", "digest", "file", "http", "json", "log", "postgres", "sigv4", "smtp", "system",
+      "task", "text",
+    } do
       assert.are.equal(require("submitter.core." .. name), host[name])
     end
   end)

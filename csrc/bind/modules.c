@@ -9,7 +9,8 @@ static const luaL_Reg modules[] = {
     { "submitter.core.digest", digest_open },     { "submitter.core.file", file_open },
     { "submitter.core.http", http_open },         { "submitter.core.json", json_open },
     { "submitter.core.log", log_open },           { "submitter.core.pattern", pattern_open },
-    { "submitter.core.sandbox", sandbox_open },   { "submitter.core.sigv4", sigv4_open },
+    { "submitter.core.postgres", postgres_open }, { "submitter.core.sandbox", sandbox_open },
+    { "submitter.core.sigv4", sigv4_open },       { "submitter.core.smtp", smtp_open },
     { "submitter.core.system", system_open },     { "submitter.core.text", text_open },
     { "submitter.core.watchdog", watchdog_open }, { NULL, NULL },
 };

@@ -23,6 +23,8 @@ int http_open(lua_State *L);
 int child_open(lua_State *L);
 int sandbox_open(lua_State *L);
 int sigv4_open(lua_State *L);
+int smtp_open(lua_State *L);
+int postgres_open(lua_State *L);
 int pattern_open(lua_State *L);
 
 #endif

@@ -45,7 +45,7 @@ static bool fits(struct curl_library *library) {
 static bool load(struct curl_library *library) {
     void *handle = dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
     if (!handle) {
-        snprintf(problem, sizeof problem, "HTTP needs libcurl (Debian: libcurl4), which can't be loaded: %s",
+        snprintf(problem, sizeof problem, "HTTP and mail need libcurl (Debian: libcurl4), which can't be loaded: %s",
                  dlerror());
         return false;
     }

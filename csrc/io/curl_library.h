@@ -20,10 +20,10 @@
 /* Each function of libcurl by its own name, without "curl_". */
 #define CURL_FUNCTIONS(each)                                                                                     \
     each(global_init) each(version_info) each(easy_init) each(easy_cleanup) each(easy_setopt) each(easy_getinfo) \
-        each(easy_pause) each(easy_strerror) each(slist_append) each(slist_free_all) each(share_init)            \
-            each(share_setopt) each(share_cleanup) each(multi_init) each(multi_setopt) each(multi_add_handle)    \
-                each(multi_remove_handle) each(multi_socket_action) each(multi_info_read) each(multi_assign)     \
-                    each(multi_cleanup)
+        each(easy_pause) each(easy_strerror) each(easy_perform) each(easy_reset) each(slist_append)              \
+            each(slist_free_all) each(share_init) each(share_setopt) each(share_cleanup) each(multi_init)        \
+                each(multi_setopt) each(multi_add_handle) each(multi_remove_handle) each(multi_socket_action)    \
+                    each(multi_info_read) each(multi_assign) each(multi_cleanup)
 
 #define CURL_POINTER(name) __typeof__(curl_##name) *name;
 struct curl_library {

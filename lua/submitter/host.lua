@@ -11,8 +11,10 @@ local modules = {
   json = "submitter.core.json",
   log = "submitter.core.log",
   pattern = "submitter.core.pattern",
+  postgres = "submitter.core.postgres",
   sandbox = "submitter.core.sandbox",
   sigv4 = "submitter.core.sigv4",
+  smtp = "submitter.core.smtp",
   system = "submitter.core.system",
   task = "submitter.core.task",
   text = "submitter.core.text",
@@ -24,7 +26,7 @@ return setmetatable({}, {
     local module_name = modules[name]
     if not module_name then
       error(("submitter.host has no module %q; it has child, clock, digest, file, http, json, log, pattern, "
-        .. "sandbox, sigv4, system, task, text and watchdog"):format(tostring(name)), 2)
+        .. "postgres, sandbox, sigv4, smtp, system, task, text and watchdog"):format(tostring(name)), 2)
     end
     local module = require(module_name)
     rawset(self, name, module)

@@ -516,8 +516,8 @@ describe("core.http", function()
         end
         print(select(3, http.open { url = "http://127.0.0.1/" }))]], {},
         { environment = { LD_LIBRARY_PATH = directory:path() } })
-      local line = "nil\tlibrary\t127%.0%.0%.1: HTTP needs libcurl %(Debian: libcurl4%), which can't be loaded: "
-        .. "[^\n]*\n"
+      local line = "nil\tlibrary\t127%.0%.0%.1: HTTP and mail need libcurl %(Debian: libcurl4%), which can't be "
+        .. "loaded: [^\n]*\n"
       assert.matches("^" .. line:rep(2) .. "library\n$", result.stdout)
       directory:close()
     end)
@@ -532,8 +532,9 @@ describe("core.http", function()
         #define DO(name) long curl_##name(void) { return 0; }
         void *curl_version_info(void) { return &told; }
         MAKE(easy_init) MAKE(multi_init) MAKE(share_init) MAKE(slist_append)
-        DO(global_init) DO(easy_cleanup) DO(easy_getinfo) DO(easy_pause) DO(easy_strerror) DO(slist_free_all)
-        DO(share_setopt) DO(share_cleanup) DO(multi_setopt) DO(multi_add_handle) DO(multi_remove_handle)
+        DO(global_init) DO(easy_cleanup) DO(easy_getinfo) DO(easy_pause) DO(easy_strerror) DO(easy_perform)
+        DO(easy_reset) DO(slist_free_all) DO(share_setopt) DO(share_cleanup)
+        DO(multi_setopt) DO(multi_add_handle) DO(multi_remove_handle)
         DO(multi_socket_action) DO(multi_info_read) DO(multi_cleanup)
         #ifndef MISSING
         DO(multi_assign)

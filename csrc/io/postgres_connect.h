@@ -1,0 +1,12 @@
+/* From an attempt that succeeded to a connection on the loop. */
+#ifndef SUBMITTER_IO_POSTGRES_CONNECT_H
+#define SUBMITTER_IO_POSTGRES_CONNECT_H
+
+#include "postgres.h"
+#include "pq_library.h"
+
+/* The connection of a link that stands and is non-blocking, which is its own from then on. NULL without memory, and the link is still
+ * the caller's. */
+struct postgres *postgres_adopt(const struct pq_library *pq, PGconn *link);
+
+#endif
