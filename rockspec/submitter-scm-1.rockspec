@@ -20,6 +20,7 @@ build = {
   build_target = "programs",
   install_target = "install",
   build_variables = { CFLAGS = "$(CFLAGS)" },
-  -- LuaRocks deploys LUADIR to share/lua/5.4 of its tree and the programs to bin, where they look for it.
-  install_variables = { PREFIX = "$(PREFIX)", LUADIR = "$(LUADIR)" },
+  -- LuaRocks deploys LUADIR to share/lua/5.4 of its tree and the programs to bin, where they look for it; what else they
+  -- need has to be below it.
+  install_variables = { PREFIX = "$(PREFIX)", LUADIR = "$(LUADIR)", SQLDIR = "$(LUADIR)/postgres" },
 }

@@ -4,6 +4,8 @@
 ---
 --- C: main → bind → host → io → {aws, protocol} → base, left to right only. lua.h in bind/, host/ and main.c only; uv.h in io/
 --- and host/; sandbox/ and runner/ are programs of their own. Lua: only submitter/host.lua requires the C modules.
+local sql_rule = require "spec.sql_rule"
+
 local tests, failures = 0, 0
 
 local function check(problems, name)
@@ -96,6 +98,12 @@ for _, name in ipairs(files "'lua/*.lua'") do
 end
 check(requirers, "only lua/submitter/host.lua requires the C modules")
 check(printers, "nothing but the command line prints")
+
+local composed = {}
+for _, name in ipairs(files "'lua/*.lua'") do
+  for _, problem in ipairs(sql_rule.problems(name, read(name))) do composed[#composed + 1] = problem end
+end
+check(composed, "SQL is written down, never put together")
 
 local pending = {}
 for _, name in ipairs(files "'spec/*.lua'") do

@@ -28,8 +28,14 @@ rock() { # in a copy: LuaRocks builds in the folder that it is called in
     git clone -q "$source" "$work/source" && cd "$work/source" &&
         luarocks --lua-version 5.4 make --deps-mode=none --tree "$work/rocks" rockspec/submitter-scm-1.rockspec
 }
+tables() { # the SQL files are found: without them it says so before it connects
+    echo 'print(#assert(require("submitter.database.migrations").read()).list > 0)' >tables.lua && "$1" run tables.lua | grep -qx true
+}
+check "it finds the grade book's tables where they were installed" tables "$submitter"
+check "which are those of this version" diff -r -x README.md "$source/docker/postgres" "$stage/usr/share/submitter/postgres"
 check "luarocks builds and installs it" rock
 cd "$work" || exit 1
 check "what luarocks installed grades" "$work/rocks/bin/submitter" grade sum.py --in test.in --out test.out
+check "and finds the tables" tables "$work/rocks/bin/submitter"
 echo "1..$number"
 [ "$failures" -eq 0 ]
