@@ -20,11 +20,23 @@ return {
   -- "exact", or function(actual, expected, case) return actual == expected, "a note for a wrong answer" end
   compare = "trimmed",
 
-  -- What a passed case is worth: a number, or function(case) return case.number <= 3 and 1 or 2 end
-  points = 1,
+  -- What a passed case is worth: a number, or function(case) return case.number <= 3 and 1 or 2 end. While no policy
+  -- says it, a case in the database is worth its own points, and every other 1. Your word wins over theirs.
+  -- points = 1,
 
-  -- What students see of a case: "visible", or "hidden" (its verdict only).
-  show = { test = "visible", grade = "hidden" },
+  -- What students see of a case: "visible", or "hidden" (its verdict only). While no policy says it, a case in the
+  -- database is seen as its own visibility says, and every other like this. Your word wins over theirs.
+  -- show = { test = "visible", grade = "hidden" },
+
+  -- What becomes of a submission that comes after the event's end, which a database knows: "grade", it is graded on the
+  -- grade cases, or "refuse".
+  late = "grade",
+
+  -- Whether the database must know every token as a student's of the event ("known"), or needn't ("any").
+  tokens = "any",
+
+  -- Which attempt the grade book shows: the "latest", or the "best", that with the most points.
+  counts = "latest",
 
   -- The reports beside the submission: <subid>.out (csv) and <subid>.result.json (json).
   publish = { "csv", "json" },

@@ -99,3 +99,24 @@ describe("cases in the bucket", function()
     assert.are.equal("unavailable", code)
   end)
 end)
+
+describe("the bucket as a source of cases", function()
+  it("reads by the submission's keys, and says that it did", function()
+    local source = bucket.source {
+      store = store.open { ["a/e/s/grading/test.in"] = "1\n", ["a/e/s/grading/test.out"] = "2\n" },
+    }
+    local location = assert(key.location("a", "e", "s", subid))
+    local function ask(mode)
+      return source:read { location = location, mode = mode, names = key.names(location, mode) }
+    end
+    local found = assert(ask "test")
+    assert.are.equal("bucket", found.source)
+    assert.are.equal("1", found.cases[1].input)
+    assert.are.equal("not_found", select(3, ask "grade"))
+  end)
+
+  it("wants a store and nothing unknown", function()
+    assert.has_error(function() bucket.source {} end)
+    assert.has_error(function() bucket.source { store = store.open(), name = "x" } end)
+  end)
+end)

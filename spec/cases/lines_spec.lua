@@ -95,3 +95,33 @@ describe("lines.read", function()
     assert.are_not.equal(assert(lines.read("ab\n", "c\n")).sha256, assert(lines.read("a\n", "bc\n")).sha256)
   end)
 end)
+
+describe("lines.write", function()
+  local function case(number, input, expected)
+    return { number = number, input = input, expected = expected, form = "line" }
+  end
+
+  it("writes what lines.read reads", function()
+    local list = { case(1, "", ""), case(2, "1 2 ", "3"), case(3, "\r\t\0\xff", ""), case(4, "x", "\xEF\xBB\xBF"),
+      case(5, "", "") }
+    local input_text, expected_text = lines.write(list)
+    assert.are.equal("\n1 2 \n\r\t\0\xff\nx\n\n", input_text)
+    assert.are.same(list, assert(lines.read(input_text, expected_text)).cases)
+    assert.are.same({ "\n", "a\n" }, { lines.write { case(1, "", "a") } })
+  end)
+
+  it("can't write what isn't a line, and says which case", function()
+    for _, row in ipairs {
+      { case(4, "a\nb", "c"), "case 4: its input has a line break" },
+      { case(4, "a", "c\n"), "case 4: what is expected has a line break" },
+      { case(4, "a\r", "c"),
+        "case 4: its input ends in a carriage return, which would count as part of the line's end" },
+    } do
+      local input_text, message = lines.write { case(1, "1", "2"), row[1] }
+      assert.is_nil(input_text)
+      assert.are.equal(row[2], message)
+    end
+    assert.are.equal("case 1: what is expected begins with a byte order mark",
+      select(2, lines.write { case(1, "1", "\xEF\xBB\xBF2") }))
+  end)
+end)

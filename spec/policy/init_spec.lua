@@ -30,6 +30,7 @@ describe("the shipped policy", function()
     assert.are.equal(1, shipped:points(case, "test"))
     assert.are.same({ input = true, expected = true, actual = true, stderr = true }, shipped:show(case, "test"))
     assert.is_false(shipped:show(case, "grade"))
+    assert.are.same({ "grade", "any", "latest" }, { shipped.late, shipped.tokens, shipped.counts })
     assert.is_true(shipped:publishes "csv")
     assert.is_true(shipped:publishes "json")
     assert.are.equal("shipped default", shipped.name)
@@ -229,6 +230,61 @@ describe("points", function()
       assert.are.equal("policy", code)
       assert.matches("policy default.lua: points: returned", message, 1, true)
     end
+  end)
+end)
+
+describe("a case's own points", function()
+  after_each(support.clean)
+
+  it("are what it is worth while no policy says anything", function()
+    local shipped = assert(policy.shipped())
+    assert.are.equal(2.5, shipped:points({ number = 1, form = "line", points = 2.5 }, "test"))
+    assert.are.equal(0, shipped:points({ number = 1, form = "line", points = 0 }, "grade"))
+    assert.are.equal(1, shipped:points({ number = 1, form = "line" }, "grade"))
+    assert.are.equal(7, of 'compare = "exact"':points({ number = 1, form = "line", points = 7 }, "test"))
+  end)
+
+  it("give way to a policy, whose function knows them", function()
+    local own = { number = 1, form = "line", points = 3 }
+    assert.are.equal(1, of "points = 1":points(own, "test"))
+    local doubled = of "points = function(case) return 2 * (case.points or 1) end"
+    assert.are.equal(6, doubled:points(own, "test"))
+    assert.are.equal(2, doubled:points(case, "test"))
+  end)
+end)
+
+describe("a case's own visibility", function()
+  after_each(support.clean)
+
+  local everything = { input = true, expected = true, actual = true, stderr = true }
+
+  local function own(visibility) return { number = 1, form = "line", visibility = visibility } end
+
+  it("is what students see while no policy says anything", function()
+    local shipped = assert(policy.shipped())
+    assert.is_false(shipped:show(own "hidden", "test"))
+    assert.is_false(shipped:show(own "after_due", "test"))
+    assert.are.same(everything, shipped:show(own "visible", "grade"))
+    assert.are.same(everything, shipped:show(own(nil), "test"))
+    assert.is_false(shipped:show(own(nil), "grade"))
+  end)
+
+  it("gives way to a policy, for the mode of which that speaks", function()
+    assert.are.same(everything, of 'show = "visible"':show(own "hidden", "test"))
+    local tests_only = of 'show = { test = "hidden" }'
+    assert.is_false(tests_only:show(own "visible", "test"))
+    assert.are.same(everything, tests_only:show(own "visible", "grade"))
+    assert.are.same(everything,
+      of [[show = function(case) return case.visibility == "hidden" end]]:show(own "hidden", "grade"))
+  end)
+
+  it("is asked case by case where any has one", function()
+    local shipped = assert(policy.shipped())
+    assert.are.same(everything, shipped:show_every("test", { own(nil), own(nil) }))
+    assert.is_false(shipped:show_every("grade", {}))
+    assert.is_nil(shipped:show_every("test", { own(nil), own "visible" }))
+    assert.is_false(of "show = false":show_every("test", { own "visible" }))
+    assert.is_nil(of "show = function() return true end":show_every("test", {}))
   end)
 end)
 

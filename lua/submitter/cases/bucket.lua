@@ -1,16 +1,13 @@
 --- Cases as they lie in the bucket below `grading/`: two files of lines, else a folder of file pairs.
+local limits = require "submitter.cases.limits"
 local lines = require "submitter.cases.lines"
 local pairing = require "submitter.cases.pairs"
+local schema = require "submitter.schema"
 
 local bucket = {}
 
---- The largest file of cases that is read, and the most of all files of a mode: they are held while a submission is
---- graded, and stand in its result.
-local LIMIT_BYTES = 64 * 1024 * 1024
-local ALL_BYTES = 128 * 1024 * 1024
-
 local function read(store, key)
-  local data, message, code = store:get(key, { limit_bytes = LIMIT_BYTES })
+  local data, message, code = store:get(key, { limit_bytes = limits.file_bytes })
   if data then return data end
   if code == "too_large" then
     return nil, ("%s is too large: %s; split it into cases in files of their own"):format(key, message), "instructor"
@@ -18,8 +15,14 @@ local function read(store, key)
   return nil, message, code
 end
 
---- The files of cases in the folder: by name of the case, the keys of the halves.
-local function halves_in(store, folder)
+--- The files of cases in a folder: by name of the case, the keys of the halves.
+---@async
+---@param store table
+---@param folder string a prefix that ends in "/"
+---@return table<string, {in:string|nil, out:string|nil}>|nil
+---@return string|nil message
+---@return string|nil code
+function bucket.halves(store, folder)
   local entries, message, code = store:list(folder)
   if not entries then return nil, message, code end
   -- A store may drop the leading "/" of the keys that it lists.
@@ -49,9 +52,9 @@ local function read_pairs(store, names, halves)
       if not contents[name][half] then return nil, message, code end
       all_bytes = all_bytes + #contents[name][half]
     end
-    if all_bytes > ALL_BYTES then
+    if all_bytes > limits.all_bytes then
       return nil, ("the files below %s have more than %d bytes together: make the cases smaller, or fewer"):format(
-        folder, ALL_BYTES), "instructor"
+        folder, limits.all_bytes), "instructor"
     end
   end
   return pairing.read(contents, folder)
@@ -69,7 +72,7 @@ function bucket.read(store, names)
   if not input_text and input_code ~= "not_found" then return nil, input_message, input_code end
   local expected_text, expected_message, expected_code = read(store, names.cases_out)
   if not expected_text and expected_code ~= "not_found" then return nil, expected_message, expected_code end
-  local halves, message, code = halves_in(store, names.cases_folder)
+  local halves, message, code = bucket.halves(store, names.cases_folder)
   if not halves then return nil, message, code end
   local has_pairs = next(halves) ~= nil
 
@@ -91,6 +94,32 @@ function bucket.read(store, names)
   end
   return nil, ("there are no cases: neither %s and %s nor pairs below %s; upload them"):format(
     names.cases_in, names.cases_out, names.cases_folder), "not_found"
+end
+
+---@class BucketCases
+local Source = {}
+Source.__index = Source
+
+--- Reads the cases of a mode, as `bucket.read` does.
+---@async
+---@param asked {names:Names}
+---@return table|nil found
+---@return string|nil message
+---@return string|nil code
+function Source:read(asked)
+  local found, message, code = bucket.read(self.store, asked.names)
+  if found then found.source = self.name end
+  return found, message, code
+end
+
+--- A source over a store.
+---@param options {store:table}
+---@return BucketCases
+function bucket.source(options)
+  local expected = "cases.bucket_source { store = store }"
+  if type(options) ~= "table" or not options.store then error("expected " .. expected, 2) end
+  schema.check_options(options, { store = true }, expected)
+  return setmetatable({ name = "bucket", store = options.store }, Source)
 end
 
 return bucket

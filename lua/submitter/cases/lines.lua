@@ -1,13 +1,13 @@
 --- Cases as lines: line N of one text is the input of case N, line N of the other what is expected.
 local identity = require "submitter.cases.identity"
+local limits = require "submitter.cases.limits"
 
 local lines = {}
 
 -- Editors of Windows put one in front of a file of UTF-8; it is no part of the first case.
 local BYTE_ORDER_MARK = "\xEF\xBB\xBF"
 
--- More would be a mistake: megabytes of empty lines are gigabytes of records.
-local MOST = 100000
+local MOST = limits.cases
 
 --- Lines without their ends, and without a byte order mark in front of the first. `\r\n` ends a line as `\n` does; an end
 --- of line at the very end begins no further one.
@@ -56,6 +56,34 @@ function lines.read(input_text, expected_text, names)
     list[number] = { number = number, input = input, expected = expectations[number], form = "line" }
   end
   return { cases = list, sha256 = identity.sha256(list) }
+end
+
+-- Why a text can't be a line of a file, or nil.
+local function unfit(text, number)
+  if text:find("\n", 1, true) then return "has a line break" end
+  if text:byte(-1) == 13 then return "ends in a carriage return, which would count as part of the line's end" end
+  if number == 1 and text:sub(1, #BYTE_ORDER_MARK) == BYTE_ORDER_MARK then return "begins with a byte order mark" end
+end
+
+--- Writes cases as `lines.read` reads them: one a line, each line ended.
+---@param list table[] case records
+---@return string|nil input_text nil where a case can't be a line
+---@return string expected_text or why not, and which case
+function lines.write(list)
+  local inputs, expectations = {}, {}
+  for index, case in ipairs(list) do
+    for _, half in ipairs { "input", "expected" } do
+      local reason = unfit(case[half], index)
+      if reason then
+        return nil, ("case %d: %s %s"):format(case.number,
+          half == "input" and "its input" or "what is expected", reason)
+      end
+    end
+    inputs[index], expectations[index] = case.input, case.expected
+  end
+  -- What stands last: the end of the last line.
+  inputs[#list + 1], expectations[#list + 1] = "", ""
+  return table.concat(inputs, "\n"), table.concat(expectations, "\n")
 end
 
 return lines

@@ -1,13 +1,10 @@
 --- `submitter grade`: the workflow's own run and compare steps on local files, for an instructor at a desk.
-local cases = require "submitter.cases"
+local desk = require "submitter.cli.desk"
 local host = require "submitter.host"
 local options = require "submitter.cli.options"
-local pipeline = require "submitter.pipeline"
-local policy = require "submitter.policy"
 local report = require "submitter.report"
 local result = require "submitter.cli.result"
 local sandbox = require "submitter.runner.sandbox"
-local terminal = require "submitter.cli.terminal"
 
 local command = { name = "grade", summary = "grade one local program on local cases" }
 
@@ -28,77 +25,6 @@ function command.describe(parser)
     :description "table, csv (the student's table) or json (the whole document)"
 end
 
---- The pairs of a folder: { name = { in = text, out = text } }.
-local function read_pairs(path)
-  local folder, message = host.file.directory(path)
-  if not folder then return nil, message, "usage" end
-  local entries
-  entries, message = folder:list "."
-  if not entries then return nil, message, "usage" end
-  local found = {}
-  for _, entry in ipairs(entries) do
-    local name, kind = entry.name:match "^(.+)%.(in)$"
-    if not name then name, kind = entry.name:match "^(.+)%.(out)$" end
-    if name then
-      local data
-      data, message = folder:read(entry.name, { follow = true })
-      if not data then return nil, message, "usage" end
-      found[name] = found[name] or {}
-      found[name][kind] = data
-    end
-  end
-  folder:close()
-  return found
-end
-
-local function is_folder(path)
-  local folder = host.file.directory(path)
-  if folder then folder:close() end
-  return folder ~= nil
-end
-
-local function read_cases(arguments)
-  if is_folder(arguments.input) then
-    if arguments.expected and arguments.expected ~= arguments.input then
-      return nil, "--in names a folder of pairs, which holds the expected outputs too: leave --out away", "usage"
-    end
-    local found, message, code = read_pairs(arguments.input)
-    if not found then return nil, message, code end
-    return cases.pairs(found)
-  elseif not arguments.expected then
-    return nil, "--out FILE is missing: the expected outputs, one a line", "usage"
-  end
-  local input, message, code = options.read_file(arguments.input)
-  if not input then return nil, message, code end
-  local expected
-  expected, message, code = options.read_file(arguments.expected)
-  if not expected then return nil, message, code end
-  return cases.lines(input, expected)
-end
-
-local function load_policy(arguments, configuration)
-  local files
-  if arguments.policy then
-    local text, message, code = options.read_file(arguments.policy)
-    if not text then return nil, message, code end
-    files = { { name = arguments.policy, text = text } }
-  end
-  local loaded, message = policy.load { files = files, ceilings = configuration.policy.limits }
-  if not loaded then return nil, message, arguments.policy and "usage" or "environment" end
-  return loaded
-end
-
--- The steps of the desk, with the limit that the bucket's programs meet when they are fetched.
-local function steps_for(configuration)
-  local steps, limit_bytes = pipeline.desk_steps(), configuration.source_limit_bytes
-  table.insert(steps, 1, function(job)
-    if #job.source <= limit_bytes then return true end
-    return nil, ("the program has %d bytes; at most %d are accepted (source_limit in the configuration)"):format(
-      #job.source, limit_bytes), "rejected"
-  end)
-  return steps
-end
-
 local show = {}
 
 function show.table(document) result.print(document) end
@@ -114,37 +40,23 @@ function command.run(arguments)
   source, message, code = options.read_file(arguments.file)
   if not source then return nil, message, code end
   local read
-  read, message = read_cases(arguments)
-  if not read then return nil, message, "usage" end
+  read, message, code = desk.cases(arguments.input, arguments.expected)
+  if not read then return nil, message, code end
   local chosen
-  chosen, message, code = load_policy(arguments, configuration)
+  chosen, message, code = desk.policy { configuration = configuration, named = arguments.policy }
   if not chosen then return nil, message, code end
   local runner
   runner, message = sandbox.open(configuration)
   if not runner then return nil, message, "environment" end
-
-  local bar, label = terminal.progress(#read.cases), arguments.file:match "[^/]*$"
-  local job = pipeline.desk {
-    source = source, cases = read, policy = chosen, runner = runner, mode = arguments.mode,
-    configuration = configuration,
-    progress = function(number) bar:update(number, label) end,
+  local job, kind
+  job, message, kind = desk.run {
+    command = command.name, file = arguments.file, source = source, cases = read, policy = chosen, runner = runner,
+    mode = arguments.mode, configuration = configuration,
   }
-  bar:update(0, label)
-  local returned, ran, failure, kind = xpcall(pipeline.run, debug.traceback, job, steps_for(configuration))
-  local closed, problem = pipeline.close(job)
-  bar:clear()
-  if not returned then error(ran, 0) end
-  if kind == "rejected" then
-    -- As its student would be told.
-    job.verdict, job.reason = "REJ", failure
-  elseif not ran then
+  if not job then
     -- Cases and policy are files that the user named.
     local is_users = kind == "instructor" or kind == "policy" and arguments.policy
-    return nil, failure, is_users and "usage" or "environment"
-  end
-
-  if not closed then
-    io.stderr:write("submitter grade: the sandbox didn't go: ", terminal.escape(problem), "\n")
+    return nil, message, is_users and "usage" or "environment"
   end
   local document = report.document(job)
   show[arguments.format](document)

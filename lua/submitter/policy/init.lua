@@ -19,6 +19,9 @@ local NOTE_BYTES = 500
 ---@field limits SandboxLimits
 ---@field publish string[]
 ---@field input "words"|"line"|"stdin"
+---@field late "grade"|"refuse"
+---@field tokens "any"|"known"
+---@field counts "latest"|"best"
 local Policy = {}
 Policy.__index = Policy
 
@@ -125,6 +128,9 @@ function policy.load(options)
     limits = merged.limits,
     input = merged.input,
     publish = merged.publish,
+    late = merged.late,
+    tokens = merged.tokens,
+    counts = merged.counts,
     comparison = merged.compare,
     worth = merged.points,
     rules = merged.show,
@@ -147,6 +153,7 @@ end
 local function describe(case, mode)
   return {
     number = case.number, name = case.name, form = case.form, mode = mode, input = case.input, expected = case.expected,
+    points = case.points, visibility = case.visibility,
   }
 end
 
@@ -187,7 +194,7 @@ function Policy:compare(actual, expected, case, mode)
   return false, compare.difference(host.text.trim_end(actual), host.text.trim(expected))
 end
 
---- What a case is worth.
+--- What a case is worth: what the policy says; where it says nothing what stands beside the case, else 1.
 ---@param case table a case record
 ---@param mode "test"|"grade"
 ---@return number|nil
@@ -196,6 +203,7 @@ end
 ---@return string|nil told the message for students
 function Policy:points(case, mode)
   local worth = self.worth
+  if worth == nil then return case.points or 1 end
   if type(worth) ~= "function" then return worth end
   local done, points, said = call(self, "points", worth, describe(case, mode))
   if not done then return failure(self, "points", points, said) end
@@ -205,6 +213,9 @@ function Policy:points(case, mode)
   end
   return math.tointeger(points) or points
 end
+
+-- What students see of the cases of a mode of which nobody says anything.
+local usual_rules = { test = "visible", grade = "hidden" }
 
 local all_parts = { "input", "expected", "actual", "stderr" }
 
@@ -216,7 +227,8 @@ local function parts_of(rule)
   return seen
 end
 
---- What students see of a case: false (the verdict only), or which parts.
+--- What students see of a case: false (the verdict only), or which parts. Where the policy says nothing, what stands beside the
+--- case counts, else test cases are visible and grade cases hidden.
 ---@param case table a case record, with its `verdict`
 ---@param mode "test"|"grade"
 ---@return {input:boolean, expected:boolean, actual:boolean, stderr:boolean}|false|nil
@@ -225,7 +237,9 @@ end
 ---@return string|nil told the message for students
 function Policy:show(case, mode)
   local rule = self.rules[mode]
-  if type(rule) == "function" then
+  if rule == nil then
+    rule = case.visibility or usual_rules[mode]
+  elseif type(rule) == "function" then
     local copy = describe(case, mode)
     copy.verdict = case.verdict
     local done, answer, said = call(self, "show", rule, copy)
@@ -239,12 +253,19 @@ function Policy:show(case, mode)
   return parts_of(rule)
 end
 
---- The same where it is one rule for every case; nil where a function decides.
+--- The same where it is one rule for every case; nil where a function decides, or what stands beside each.
 ---@param mode "test"|"grade"
+---@param cases table[] case records
 ---@return {input:boolean, expected:boolean, actual:boolean, stderr:boolean}|false|nil
-function Policy:show_every(mode)
+function Policy:show_every(mode, cases)
   local rule = self.rules[mode]
   if type(rule) == "function" then return nil end
+  if rule == nil then
+    for _, case in ipairs(cases) do
+      if case.visibility then return nil end
+    end
+    rule = usual_rules[mode]
+  end
   return parts_of(rule)
 end
 
