@@ -50,6 +50,7 @@ describe("configuration", function()
         var = "./var",
         bucket = { kind = "directory" },
         queue = { kind = "directory" },
+        cases = { kind = "bucket" },
         aws = {},
         slots = host.system.processors(),
         visibility_ms = 30000,
@@ -63,6 +64,60 @@ describe("configuration", function()
           output_bytes = 16 << 20, processes = 64, file_bytes = 256 << 20 } },
         log = { format = "auto", level = "info" },
       }, settings)
+    end)
+
+    it("lets database and cases name each other", function()
+      local usual = { kind = "postgres", url = "", pool = 4, connect_timeout_ms = 5000, statement_timeout_ms = 30000,
+        final_grading = true }
+      local function database(fields)
+        local copy = {}
+        for name, value in pairs(usual) do copy[name] = value end
+        for name, value in pairs(fields) do copy[name] = value end
+        return copy
+      end
+      local both = { kind = "first", { kind = "postgres" }, { kind = "bucket" } }
+      for text, expected in pairs {
+        ["database = postgres {}"] = { usual, both },
+        ['cases = postgres { url = "service=grades", pool = 2 }'] =
+          { database { url = "service=grades", pool = 2 }, { kind = "postgres" } },
+        ["cases = first { bucket {}, postgres {} }"] =
+          { usual, { kind = "first", { kind = "bucket" }, { kind = "postgres" } } },
+        ['database = postgres { url = "host=db" }, cases = bucket {}'] =
+          { database { url = "host=db" }, { kind = "bucket" } },
+        ['database = postgres { url = "host=db" }, cases = postgres {}'] =
+          { database { url = "host=db" }, { kind = "postgres" } },
+      } do
+        local settings = assert(load("return { " .. text .. " }"))
+        assert.are.same(expected[1], settings.database, text)
+        assert.are.same(expected[2], settings.cases, text)
+      end
+      local from_variable = assert(load("return { database = postgres { url = 'x', pool = 2 } }",
+        { SUBMITTER_DATABASE_URL = "host=other" }))
+      assert.are.same(database { url = "host=other", pool = 2 }, from_variable.database)
+      assert.are.same(both, assert(load(nil, { SUBMITTER_DATABASE_URL = "host=other" })).cases)
+      for text, expected in pairs {
+        ["database = postgres { url = 'a' }, cases = postgres { url = 'b' }"] = "leave one out",
+        ["cases = first {}"] = "expected from 1 to 2 elements",
+        ["cases = first { s3 { name = 'abc' } }"] = "cases[1]: expected postgres {} or bucket {}",
+        ["database = bucket {}"] = "database: expected postgres { … }",
+        ["database = postgres { pool = 0 }"] = "database.pool",
+        ["cases = postgres { size = 1 }"] = "database.size",
+      } do
+        local none, message = load("return { " .. text .. " }")
+        assert.is_nil(none)
+        assert.matches(expected, message, 1, true)
+      end
+    end)
+
+    it("has mail where there is a database that knows the students", function()
+      local text = 'mail = smtp { url = "smtps://mail.example.edu", from = "grader@example.edu"%s }'
+      assert.are.equal("required", assert(load("return { database = postgres {}, " .. text:format "" .. " }")).mail.tls)
+      local none, message = load("return { " .. text:format "" .. " }")
+      assert.is_nil(none)
+      assert.matches("mail: there is no database", message, 1, true)
+      none, message = load("return { database = postgres {}, " .. text:format ", user = 'x'" .. " }")
+      assert.is_nil(none)
+      assert.matches("user is given without a password", message, 1, true)
     end)
 
     it("reads a file", function()

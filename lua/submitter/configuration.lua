@@ -3,13 +3,14 @@
 --- The file is the one named by `--config`, else by SUBMITTER_CONFIG, else /etc/submitter/submitter.lua if there is
 --- one; never one that happens to lie in the current folder. With none, everything is embedded below ./var. It is
 --- loaded as text, and sees `getenv`, `string`, `table`, `math`, Lua's harmless basic functions and one for each kind of
---- part (`s3`, `sqs`, `directory`): no files, no programs.
+--- part (`s3`, `sqs`, `directory`, `postgres`, `bucket`, `first`, `smtp`): no files, no programs.
 ---
 --- Environment variables win over the file, because a container's image brings the file and its start the variables:
 --- SUBMITTER_VAR (`var`), SUBMITTER_POLICY (`policy.directory`), SUBMITTER_BUCKET (`bucket = s3 { name = … }`),
---- SUBMITTER_QUEUE_URL and SUBMITTER_DEAD_LETTER_URL (`queue = sqs { url =, dead_letter_url = }`). One that is empty counts
---- as not set. What AWS's own tools read from the environment and from ~/.aws counts as it does for them: see
---- submitter.aws.
+--- SUBMITTER_QUEUE_URL and SUBMITTER_DEAD_LETTER_URL (`queue = sqs { url =, dead_letter_url = }`),
+--- SUBMITTER_DATABASE_URL (`database = postgres { url = … }`). One that is empty counts as not set. What AWS's own tools
+--- read from the environment and from ~/.aws counts as it does for them: see submitter.aws. So do PostgreSQL's variables
+--- and files for what a database's url leaves out.
 ---
 --- Relative paths count from the folder of the configuration file when they stand in it, otherwise (the default, the
 --- environment) from the current folder.
@@ -18,6 +19,7 @@
 --- becomes `source_limit_bytes = 1048576`.
 
 local host = require "submitter.host"
+local mail = require "submitter.mail.fields"
 local schema = require "submitter.schema"
 local units = require "submitter.units"
 
@@ -88,6 +90,31 @@ local sqs = {
   },
 }
 
+local postgres = {
+  name = "postgres",
+  chosen_by = "SUBMITTER_DATABASE_URL",
+  fields = {
+    { name = "url", type = "string", environment = "SUBMITTER_DATABASE_URL", default = "", length = { 0, 4096 },
+      expected = "a URI or conninfo of PostgreSQL", default_text = "by PG* variables, service and password files",
+      text = "Where it is and who this is to it; keep passwords in a password file." },
+    { name = "pool", type = "integer", default = 4, range = { 1, 64 }, text = "Connections of a worker, at most." },
+    { name = "connect_timeout", type = "duration_ms", default = "5s", range = { "100ms", "5m" },
+      text = "How long a connection may take, all hosts of the url together." },
+    { name = "statement_timeout", type = "duration_ms", default = "30s", range = { "100ms", "1h" },
+      text = "How long a statement may take." },
+    { name = "final_grading", type = "boolean", default = true,
+      text = "Whether workers queue an event's submissions for the final mark when it has ended." },
+  },
+}
+
+-- Where it is stands in `database`; here it only says which.
+local postgres_cases = { name = "postgres", fields = {} }
+local bucket_cases = { name = "bucket", fields = {} }
+local first_cases = {
+  name = "first",
+  list = { type = "list", of = { type = "choice", of = { postgres_cases, bucket_cases } }, length = { 1, 2 } },
+}
+
 --- Every field, with its default, range and meaning: see submitter.schema.
 configuration.description = {
   type = "table",
@@ -98,6 +125,13 @@ configuration.description = {
       text = "Where submissions, cases and reports are: Amazon S3 and what speaks it, or bucket/ below var." },
     { name = "queue", type = "choice", of = { sqs, directory }, default = { kind = "directory" },
       text = "What announces submissions: Amazon SQS and what speaks it, or queue/ below var." },
+    { name = "database", type = "choice", of = { postgres }, default_text = "none",
+      text = "The grade book: results are recorded there, students known, cases read." },
+    { name = "mail", type = "choice", of = { mail.smtp }, default_text = "none",
+      text = "Sends the students of a submission its report; takes a database, which knows them." },
+    { name = "cases", type = "choice", of = { postgres_cases, bucket_cases, first_cases },
+      default_text = "first { postgres {}, bucket {} } with a database, else bucket {}",
+      text = "Where cases are. postgres { url = … } names the database as well; first { … } asks one by one." },
     { name = "aws", type = "table", text = "Who this is to Amazon's services.", fields = {
       { name = "profile", type = "string", default_text = "AWS_PROFILE, or \"default\"",
         text = "The profile of ~/.aws/config and ~/.aws/credentials that counts." },
@@ -188,8 +222,8 @@ local function new_environment(getenv)
   end
   return setmetatable(known, {
     __index = function(_, name)
-      error(("unknown name %q; a configuration sees s3, sqs, directory, getenv, string, table, math and Lua's basic "
-        .. "functions"):format(tostring(name)), 2)
+      error(("unknown name %q; a configuration sees s3, sqs, directory, postgres, bucket, first, smtp, getenv, string, "
+        .. "table, math and Lua's basic functions"):format(tostring(name)), 2)
     end,
   })
 end
@@ -270,7 +304,7 @@ local function apply_choice(field, raw, folder, getenv)
       is_chosen = true
     end
     if is_chosen then
-      return apply(part.fields, value, folder, getenv)
+      return apply(part.fields or {}, value, folder, getenv)
     end
   end
 end
@@ -300,6 +334,42 @@ function apply(fields, raw, folder, getenv)
       end
     end
   end
+end
+
+local function is_kind(value, kind)
+  return type(value) == "table" and rawget(value, "kind") == kind
+end
+
+-- The postgres { … } among the sources of cases, if it is among them.
+local function postgres_source(cases)
+  if is_kind(cases, "postgres") then return cases end
+  for _, one in ipairs(is_kind(cases, "first") and cases or {}) do
+    if is_kind(one, "postgres") then return one end
+  end
+end
+
+-- Of database and cases either may name the other: cases that are in PostgreSQL name the database, where nothing else
+-- does, and a database holds cases, where nothing else is said. Changes the raw table.
+local function settle_database(raw)
+  if raw.database ~= nil and raw.cases == nil then
+    raw.cases = { kind = "first", { kind = "postgres" }, { kind = "bucket" } }
+  end
+  local source = postgres_source(raw.cases)
+  if not source then
+    if raw.cases == nil then raw.cases = { kind = "bucket" } end
+    return true
+  end
+  local settings = {}
+  for name, value in next, source do
+    settings[name] = value
+    if name ~= "kind" then source[name] = nil end
+  end
+  if raw.database == nil then
+    raw.database = settings
+  elseif next(settings, next(settings)) ~= nil then
+    return nil, "cases: postgres { … }: where it is stands in database = postgres { … } as well; leave one out"
+  end
+  return true
 end
 
 -- A copy of plain tables, so that the table that a file returned is never changed (it may be shared within it).
@@ -335,11 +405,25 @@ function configuration.load(options)
     return nil, path, "environment"
   end
   raw = copy_deep(raw, 0)
-  apply(configuration.description.fields, raw, path and folder_of(path), getenv)
-  local result, message = schema.check(configuration.description, raw)
+  local result, message
+  if raw.database == nil and variable(getenv, "SUBMITTER_DATABASE_URL") then raw.database = { kind = "postgres" } end
+  local settled, problem = settle_database(raw)
+  if settled then
+    apply(configuration.description.fields, raw, path and folder_of(path), getenv)
+    result, message = schema.check(configuration.description, raw)
+  else
+    message = problem
+  end
   if result and result.processors and result.accounting == "rlimit" then
     result = nil
     message = "processors: a share of them takes control groups; leave out either it or accounting = \"rlimit\""
+  end
+  if result and result.mail then
+    local good, complaint = mail.check(result.mail)
+    if good and not result.database then
+      good, complaint = nil, "mail: there is no database, which knows the students: add database = postgres { … }"
+    end
+    if not good then result, message = nil, complaint end
   end
   if not result then
     return nil, ("the configuration%s: %s"):format(path and " " .. path or "", message), "environment"

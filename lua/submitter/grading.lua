@@ -10,6 +10,7 @@ local grading = {}
 -- Whose fault a failure is, and whether it can pass. What isn't named here is ours and may pass.
 local kinds = {
   rejected = { permanent = true, is_submissions = true },
+  late = { permanent = true, is_submissions = true },
   missing = { is_submissions = true },
   instructor = { permanent = true },
   policy = { permanent = true },
@@ -64,7 +65,9 @@ end
 
 -- What is told, and to whom, when nothing more will be tried.
 local function tell(job, kind, reason, class)
-  if not kind.is_submissions then return publish.failure(job, class, reason) end
+  -- What was handed in in time keeps its result when something is refused that came afterwards.
+  local keeps_result = class == "late" and job.truth ~= nil
+  if not kind.is_submissions or keeps_result then return publish.failure(job, class, reason) end
   local done, message, code = publish.rejection(job, reason)
   if done then log_published(job) end
   return done, message, code
@@ -85,7 +88,8 @@ end
 
 --- Grades one submission.
 ---@async
----@param parts {configuration:table, store:table, jobs:table, runner:table, policy_directory:table|nil, steps:table}
+---@param parts {configuration:table, store:table, cases:table, jobs:table, runner:table, recorder:table|nil,
+--- policy_directory:table|nil, steps:table}
 ---@param request Request what the message asks for
 ---@param lease {lost:boolean} of the message; once lost, nothing more is published
 ---@param is_last boolean when this fails, it isn't tried again
@@ -93,7 +97,8 @@ end
 function grading.grade(parts, request, lease, is_last)
   local job = {
     location = request.location, mode = request.mode, regrade = request.regrade,
-    configuration = parts.configuration, store = parts.store, runner = parts.runner,
+    configuration = parts.configuration, store = parts.store, case_source = parts.cases, runner = parts.runner,
+    recorder = parts.recorder,
     policy_directory = parts.policy_directory, names = key.names(request.location, request.mode),
     started_ms = host.clock.now_ms(),
   }

@@ -23,7 +23,8 @@
 ---  - `table`: `fields` (array of descriptions); absent, it stands with its fields' defaults unless `optional = true`
 ---  - `union`: `of` (array of descriptions); the first that fits counts
 ---  - `choice`: `of` (array of `{ name =, fields =, text = }`): a table whose `kind` names one of them, as the
----    functions of schema.constructors make them, so that a person writes `bucket = s3 { name = "…" }`
+---    functions of schema.constructors make them, so that a person writes `bucket = s3 { name = "…" }`. One with `list`
+---    (description of a list) instead of fields holds elements: `cases = first { postgres {}, bucket {} }`
 ---
 --- Tables are read raw: metamethods of what is validated are never called.
 
@@ -120,7 +121,7 @@ function schema.expected(description)
   elseif kind == "choice" then
     local parts = {}
     for index, part in ipairs(description.of) do
-      parts[index] = part.name .. (#part.fields > 0 and " { … }" or " {}")
+      parts[index] = part.name .. ((part.list or #part.fields > 0) and " { … }" or " {}")
     end
     return table.concat(parts, " or ")
   end
@@ -327,7 +328,8 @@ local function check_choice(description, value, path, errors, options)
     given[name] = inner
   end
   given.kind = nil
-  local result = check_table(part, given, path, errors, options)
+  local check_part = part.list and check_list or check_table
+  local result = check_part(part.list or part, given, path, errors, options)
   if result then
     result.kind = part.name
   end
@@ -468,7 +470,7 @@ local function document_choice(field, path, rows)
   rows[#rows + 1] =
     { path = path, expected = schema.expected(field), default = default_text(field), text = field.text or "" }
   for _, part in ipairs(field.of) do
-    local below = schema.document(part, ("%s = %s"):format(path, part.name))
+    local below = part.fields and schema.document(part, ("%s = %s"):format(path, part.name)) or {}
     table.move(below, 1, #below, #rows + 1, rows)
   end
 end

@@ -15,6 +15,8 @@ local PRIVATE = tonumber("700", 8)
 ---@field session table|nil who this is to AWS, where anything is there
 ---@field store table|nil
 ---@field queue table|nil
+---@field database table|nil the pool; nil also where none is configured
+---@field cases table|nil the source of cases
 ---@field jobs table|nil
 ---@field policy_directory Directory|nil
 local Services = {}
@@ -107,6 +109,43 @@ function openers.queue(self)
   return self.queue, message
 end
 
+function openers.database(self)
+  local settings = self.configuration.database
+  if not settings then return true end
+  self.database = require("submitter.database").open {
+    url = settings.url, pool = settings.pool, connect_timeout_ms = settings.connect_timeout_ms,
+    statement_timeout_ms = settings.statement_timeout_ms, is_quiet = self.configuration.is_command,
+  }
+  return true
+end
+
+local sources = {}
+
+function sources.bucket(self)
+  return require("submitter.cases").bucket_source { store = self.store }
+end
+
+function sources.postgres(self)
+  return require("submitter.cases").postgres_source { database = self.database }
+end
+
+function sources.first(self, settings)
+  local list = {}
+  for index, one in ipairs(settings) do list[index] = sources[one.kind](self, one) end
+  return require("submitter.cases").first(list)
+end
+
+function openers.cases(self)
+  for _, part in ipairs { "store", "database" } do
+    if not self[part] then
+      local opened, message = openers[part](self)
+      if not opened then return nil, message end
+    end
+  end
+  self.cases = sources[self.configuration.cases.kind](self, self.configuration.cases)
+  return self.cases
+end
+
 function openers.policies(self)
   local named = self.configuration.policy.directory
   local directory, message
@@ -131,18 +170,20 @@ end
 function Services:close()
   if self.jobs then self.jobs:close() end
   if self.queue then self.queue:close() end
+  if self.database then self.database:close() end
 end
 
 --- Opens one more part, and makes the folders that it needs and that are missing.
 ---@async
----@param part "var"|"store"|"queue"|"policies"|"jobs" "jobs" is for who grades: the folder is a worker's alone
+---@param part "var"|"store"|"queue"|"database"|"cases"|"policies"|"jobs" "cases" opens store and database as well; "jobs" is
+--- for who grades: the folder is a worker's alone
 ---@return true|nil
 ---@return string|nil message
 ---@return "environment"|nil code
 function Services:open(part)
   local open = openers[part]
   if not open then
-    error(("services:open: no part %q; expected \"var\", \"store\", \"queue\", \"policies\" or \"jobs\""):format(
+    error(("services:open: no part %q; expected var, store, queue, database, cases, policies or jobs"):format(
       tostring(part)), 2)
   end
   local opened, message = open(self)

@@ -1,6 +1,8 @@
 --- The worker: takes messages from the queue, as many as it has slots for, has each graded in a task of its own while
 --- its lease is kept beside it, and decides what becomes of the message. It ends when told to, never through a
 --- submission.
+local cases = require "submitter.cases"
+local duties = require "submitter.duties"
 local grading = require "submitter.grading"
 local host = require "submitter.host"
 local lease = require "submitter.lease"
@@ -35,8 +37,8 @@ Worker.__index = Worker
 
 --- A worker over the opened parts of a configuration (`services.open`).
 ---@async
----@param parts table configuration, store, queue, jobs; optional: policy_directory, runner (default: the built-in one),
---- steps (default: `pipeline.steps()`)
+---@param parts table configuration, store, queue, jobs; optional: cases (default: those of the bucket), database, duties
+--- (of submitter.duties), policy_directory, runner (default: the built-in one), steps (default: `pipeline.steps()`)
 ---@return Worker|nil
 ---@return string|nil message
 ---@return string|nil code
@@ -52,17 +54,23 @@ function worker.new(parts)
     runner, message, code = require("submitter.runner.sandbox").open(parts.configuration)
     if not runner then return nil, message, code end
   end
+  local recorder = parts.database and require("submitter.record").new {
+    database = parts.database, mail = parts.configuration.mail and parts.configuration.mail.modes or false,
+  }
   return setmetatable({
     configuration = parts.configuration, store = parts.store, queue = parts.queue, jobs = parts.jobs,
+    cases = parts.cases or cases.bucket_source { store = parts.store }, recorder = recorder,
+    database = parts.database, duties = parts.duties or duties.new {},
     policy_directory = parts.policy_directory, runner = runner, steps = parts.steps or pipeline.steps(),
     in_flight = 0, stopping = false, waits_for_messages = false, changed = host.task.event(), graded = {},
     outage = outage.new(),
   }, Worker)
 end
 
--- Only one grading of a submission and mode at a time; the next waits, its lease kept by the task beside it.
+-- Only one grading of a submission at a time, of whichever mode: after the end of an event the one becomes the other. The
+-- next waits, its lease kept by the task beside it.
 function Worker:alone(request, action)
-  local name = request.location.base .. "/" .. request.location.subid .. "/" .. request.mode
+  local name = request.location.base .. "/" .. request.location.subid
   while self.graded[name] do self.graded[name]:wait() end
   local finished = host.task.event()
   self.graded[name] = finished
@@ -180,6 +188,7 @@ function Worker:attend(message)
   end
   self:notice(message, outcome)
   self:settle(message, outcome)
+  self.duties:wake()
 end
 
 function Worker:begin(message)
@@ -210,6 +219,11 @@ function Worker:tell(problem)
   if not told then host.log.warn("worker_state_not_written", { reason = message }) end
 end
 
+function Worker:database_problem()
+  local away = self.database and self.database:state().away
+  return away and ("the database is away since %s: %s"):format(host.clock.utc(away.since_ms), away.reason) or nil
+end
+
 -- How many submissions may be in flight now. In an outage one is enough to find out whether it is over.
 function Worker:slots()
   return self.outage.is_on and 1 or self.configuration.slots
@@ -229,7 +243,7 @@ function Worker:receive(wait_ms)
     error(messages, 0)
   end
   if messages then self.last_poll_ms = host.clock.now_ms() end
-  self:tell(not messages and problem or self.outage_problem)
+  self:tell(not messages and problem or self.outage_problem or self:database_problem())
   return messages, problem, code
 end
 
@@ -319,11 +333,14 @@ function Worker:work(once)
     slots = self.configuration.slots, once = once, runner = description.kind, python = description.version,
     accounting = description.accounting, processors = self.configuration.processors,
     bucket = services.describe(self.configuration.bucket), queue = services.describe(self.configuration.queue),
+    database = self.database and self.database:describe(),
   })
+  if once then self.duties:once "before" else self.duties:start() end
   local returned, problem, class = xpcall(once and self.serve_once or self.serve, debug.traceback, self)
   -- When messages came at the moment of `stop`, its cancellation is delivered at the next wait: let it be this one.
   pcall(host.clock.sleep_ms, 1)
   while self.in_flight > 0 do self:wait_for_change() end
+  if once then self.duties:once "after" else self.duties:stop() end
   if not returned then return nil, "the worker failed: " .. problem, "internal" end
   if problem then return nil, problem, class end
   host.log.info("worker_stopped", {})

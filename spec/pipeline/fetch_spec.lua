@@ -161,4 +161,91 @@ describe("fetch", function()
       fails("unavailable", "no route to the bucket")
     end
   end)
+
+  describe("the time of a submission", function()
+    local document_key, source_key = fake.prefix .. ".json", fake.prefix .. ".py"
+
+    -- A store that says when each object was uploaded.
+    local function uploaded(times)
+      local get = parts.store.get
+      function parts.store.get(self, object_key, options)
+        local data, metadata, code = get(self, object_key, options)
+        if data and times[object_key] then
+          local dated = {}
+          for name, value in pairs(metadata) do dated[name] = value end
+          dated.modified_ms = times[object_key]
+          metadata = dated
+        end
+        return data, metadata, code
+      end
+    end
+
+    -- A recorder that knows an event, and what was handed in before.
+    local function recorder(ends_ms, before_ms)
+      return {
+        event = function() return ends_ms and { ends_ms = ends_ms } or false end,
+        submitted = function() return before_ms or false end,
+      }
+    end
+
+    it("is when the later of its objects came", function()
+      uploaded { [document_key] = 1000, [source_key] = 2000 }
+      assert(run())
+      assert.are.equal(2000, job.submitted_ms)
+      parts = fake.parts()
+      uploaded { [document_key] = 4000, [source_key] = 3000 }
+      assert(run())
+      assert.are.equal(4000, job.submitted_ms)
+    end)
+
+    it("stays while the same is graded, however often its objects are written again", function()
+      assert(run())
+      local standing = { schema = 1, attempt = 1, run = 1, verdict = "AC", cases = {}, mode = "test",
+        source_sha256 = job.source_sha256, submitted_at = "2023-11-14T22:13:19.000Z" }
+      parts.store.objects[fake.base .. "/grading/results/" .. fake.subid .. ".json"] = host.json.encode(standing)
+      assert(run())
+      assert.are.equal(1699999999000, job.submitted_ms)
+      parts.store.objects[source_key] = "echo"
+      assert(run())
+      assert.are.equal(1700000000000, job.submitted_ms)
+    end)
+
+    it("decides the mode when the event has an end", function()
+      uploaded { [document_key] = 5000, [source_key] = 5001 }
+      for _, ends_ms in ipairs { false, 5001, 9000 } do
+        assert(run { recorder = recorder(ends_ms) })
+        assert.are.equal("test", job.mode)
+      end
+      assert(run { recorder = recorder(5000) })
+      assert.are.equal("grade", job.mode)
+      assert.are.equal(fake.prefix .. ".grade.result.json", job.names.result)
+      -- Of the other mode, too, what stands was read before what is graded.
+      local asked = parts.store:asked "get"
+      assert.are.same({ fake.base .. "/grading/results/" .. fake.subid .. ".grade.json", document_key, source_key },
+        table.move(asked, #asked - 2, #asked, 1, {}))
+    end)
+
+    it("is the earlier one where the database knows the same program from before", function()
+      uploaded { [document_key] = 5000, [source_key] = 5000 }
+      assert(run { recorder = recorder(4000, 3000) })
+      assert.are.equal("test", job.mode)
+      assert.are.equal(3000, job.submitted_ms)
+      assert(run { recorder = recorder(4000, 4500) })
+      assert.are.equal("grade", job.mode)
+    end)
+
+    it("may be too late by policy", function()
+      uploaded { [document_key] = 5000, [source_key] = 5000 }
+      parts.policy_directory = fake.policies { ["default.lua"] = 'return { late = "refuse" }' }
+      for _, mode in ipairs { "test", "grade" } do
+        fails("late", "at 1970-01-01T00:00:05.000Z, but the event \"aws_labs\" ended at 1970-01-01T00:00:04.000Z",
+          { recorder = recorder(4000), mode = mode })
+      end
+      assert(run { recorder = recorder(5000) })
+    end)
+
+    it("can't be judged while the database is away", function()
+      fails("unavailable", "away", { recorder = { event = function() return nil, "away", "unavailable" end } })
+    end)
+  end)
 end)

@@ -28,7 +28,7 @@ describe("a pipeline", function()
 
   it("has steps that can be replaced", function()
     local steps = pipeline.steps()
-    assert.are.equal(5, #steps)
+    assert.are.equal(6, #steps)
     steps[2] = function() return nil, "mine", "mine" end
     assert.are_not.equal(steps[2], pipeline.steps()[2])
   end)

@@ -357,3 +357,175 @@ describe("a failure of ours", function()
     assert.are.same({ "IE", "instructor", "no cases" }, { failure.verdict, failure.class, failure.reason })
   end)
 end)
+
+describe("with a database", function()
+  local parts, recorder
+
+  -- A recorder that tells what it was asked, among the calls of the store.
+  before_each(function()
+    parts = fake.parts "third_wrong"
+    recorder = { results = {}, standing_row = false, trouble = {} }
+    function recorder.event() return false end
+    function recorder.submitted() return false end
+    function recorder.team() return { students = {}, known = 0, unknown = 1 } end
+    function recorder:standing()
+      return self.standing_row
+    end
+    function recorder:result(job, document)
+      parts.store.calls[#parts.store.calls + 1] = "record"
+      local trouble = table.remove(self.trouble, 1)
+      if trouble then return nil, trouble[1], trouble[2] end
+      self.results[#self.results + 1] = { job = job, document = document }
+      return true
+    end
+    function recorder:failure(_, class, reason)
+      parts.store.calls[#parts.store.calls + 1] = "record failure"
+      self.failed = { class, reason }
+      if self.trouble[1] then return nil, self.trouble[1][1], self.trouble[1][2] end
+      return true
+    end
+  end)
+  after_each(support.clean)
+
+  local function graded(fields)
+    local with = { recorder = recorder }
+    for name, value in pairs(fields or {}) do with[name] = value end
+    return deliver(parts, with)
+  end
+
+  local function writes()
+    local found = {}
+    for _, call in ipairs(parts.store.calls) do
+      if call:find "^put " or call:find "^record" then found[#found + 1] = call end
+    end
+    return found
+  end
+
+  setup(function() host.log.configure { level = "error" } end)
+  teardown(function() host.log.configure { level = "info" } end)
+
+  it("records between the truth and what students see", function()
+    assert(graded())
+    assert.are.same({ "put " .. truth_key, "record", "put " .. result_key, "put " .. out_key }, writes())
+    local recorded = recorder.results[1]
+    assert.are.equal(host.json.encode(recorded.document), parts.store.objects[truth_key])
+    assert.are.same({ known = 0, unknown = 1 }, fake.published(parts, truth_key).tokens)
+  end)
+
+  it("records a result that stands again, for it may be in the bucket alone", function()
+    assert(graded())
+    parts.store:forget()
+    assert(graded())
+    assert.are.same({ "record" }, writes())
+    assert.is_not_nil(recorder.results[2].job.standing)
+    assert.are.equal(3, #recorder.results[2].document.cases)
+  end)
+
+  it("shows students nothing that isn't recorded", function()
+    recorder.trouble = { { "the server is away", "unavailable" } }
+    local done, message, code = graded()
+    assert.is_falsy(done)
+    assert.are.same({ "the server is away", "unavailable" }, { message, code })
+    assert.is_not_nil(parts.store.objects[truth_key])
+    assert.is_nil(parts.store.objects[result_key])
+    -- The message comes again.
+    local cases = parts.runner.cases
+    assert(graded())
+    assert.are.equal(cases, parts.runner.cases)
+    assert.are.equal(1, #recorder.results)
+    assert.are.equal(parts.store.objects[truth_key], parts.store.objects[result_key])
+    assert.are.equal(1, fake.published(parts, truth_key).run)
+  end)
+
+  it("ends the same after a crash while it records", function()
+    local result = recorder.result
+    recorder.result = function() error("killed") end
+    assert.is_false((pcall(graded)))
+    recorder.result = result
+    assert(graded())
+    assert.are.equal(1, #recorder.results)
+    assert.are.equal(parts.store.objects[truth_key], parts.store.objects[result_key])
+  end)
+
+  it("goes on counting from what the database knows", function()
+    recorder.standing_row = { attempt = 4, run = 9, source_sha256 = ("0"):rep(64) }
+    assert(graded())
+    assert.are.same({ 5, 10 }, { recorder.results[1].document.attempt, recorder.results[1].document.run })
+    assert.are.equal(10, fake.published(parts, truth_key).run)
+  end)
+
+  it("puts nothing while it can't be told how to count", function()
+    recorder.standing = function() return nil, "the server is away", "unavailable" end
+    assert.are.equal("unavailable", select(3, graded()))
+    assert.is_nil(parts.store.objects[truth_key])
+  end)
+
+  it("takes the next numbers where its own are another's, everywhere", function()
+    for _, stands in ipairs { false, true } do
+      parts = fake.parts "third_wrong"
+      if stands then assert(deliver(parts)) end
+      recorder.results, recorder.trouble = {}, { { "taken", "attempt_taken" } }
+      local asked = 0
+      recorder.standing = function()
+        asked = asked + 1
+        return (stands or asked > 1) and { attempt = 4, run = 9, source_sha256 = ("0"):rep(64) }
+      end
+      assert(graded())
+      for _, object_key in ipairs { truth_key, result_key } do
+        local document = fake.published(parts, object_key)
+        assert.are.same({ 5, 10, "WA", 3 }, { document.attempt, document.run, document.verdict, #document.cases })
+      end
+      assert.are.equal(5, recorder.results[1].document.attempt)
+      assert.matches('^{"schema":1,"subid":.*"attempt":5,"run":10,"submitted_at"', parts.store.objects[truth_key])
+      assert.matches('"cases":%[{"number":1,"input":"1 2","expected":"3","actual":', parts.store.objects[truth_key])
+    end
+  end)
+
+  it("tries again later where those are taken as well", function()
+    recorder.trouble = { { "taken", "attempt_taken" }, { "taken", "attempt_taken" } }
+    assert.are.equal("conflict", select(3, graded()))
+    assert.is_nil(parts.store.objects[result_key])
+  end)
+
+  it("takes no numbers away from a result that somebody put meanwhile", function()
+    recorder.trouble = { { "taken", "attempt_taken" } }
+    local result = recorder.result
+    recorder.result = function(...)
+      parts.store.objects[truth_key] = "another's"
+      return result(...)
+    end
+    assert.are.equal("conflict", select(3, graded()))
+    assert.are.equal("another's", parts.store.objects[truth_key])
+  end)
+
+  it("records a rejection like any other result, with the team if there is one", function()
+    parts.store.objects[fake.prefix .. ".py"] = nil
+    local job = fake.job(parts, { recorder = recorder })
+    local _, message = pipeline.run(job, parts.steps)
+    assert.is_nil(job.team)
+    assert(publish.rejection(job, message))
+    pipeline.close(job)
+    assert.are.equal("REJ", recorder.results[1].document.verdict)
+    assert.are.same({ known = 0, unknown = 1 }, fake.published(parts, result_key).tokens)
+  end)
+
+  it("notes a failure with the whole reason", function()
+    assert(publish.failure(fake.job(parts, { recorder = recorder }), "sandbox", "no room in /sys/fs/cgroup"))
+    assert.are.same({ "sandbox", "no room in /sys/fs/cgroup" }, recorder.failed)
+    assert.is_nil(fake.published(parts, error_key).reason:find("cgroup", 1, true))
+  end)
+
+  it("hides no failure because it can't be noted", function()
+    recorder.trouble = { { "the server is away", "unavailable" } }
+    local lines = support.logged(function()
+      assert(publish.failure(fake.job(parts, { recorder = recorder }), "sandbox", "no room"))
+    end)
+    assert.is_not_nil(parts.store.objects[error_key])
+    assert.are.same({ "failure_not_recorded", "the server is away" }, { lines[1].event, lines[1].fields.reason })
+  end)
+
+  it("tells students why something came too late", function()
+    assert(publish.failure(fake.job(parts), "late", "the event ended"))
+    assert.are.equal("the event ended", fake.published(parts, error_key).reason)
+  end)
+end)

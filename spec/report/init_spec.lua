@@ -43,8 +43,9 @@ end
 
 describe("the whole truth", function()
   it("has the fields of schema 1 in their order", function()
-    assert.are.equal("schema subid admin event assignment mode verdict reason passed total points max_points cases "
-      .. "limits policy source_sha256 cases_sha256 runner attempt run submitted_at started_at finished_at",
+    assert.are.equal("schema subid admin event assignment tokens mode verdict reason passed total points max_points "
+      .. "cases limits policy source_sha256 cases_sha256 cases_source runner attempt run submitted_at started_at "
+      .. "finished_at",
       order_of(host.json.encode(report.document(job()))))
   end)
 
@@ -66,6 +67,29 @@ describe("the whole truth", function()
     assert.matches("^20%d%d%-%d%d%-%d%dT.*Z$", document.finished_at)
     assert.matches('"limits":{"memory_bytes":268435456,"cpu_ms":2000,"wall_ms":6000,"output_bytes":1048576,'
       .. '"processes":16,"file_bytes":16777216},"policy":{"name":', host.json.encode(document), 1, true)
+  end)
+
+  it("counts the tokens that are known, where there is a database, and nothing else of them", function()
+    assert.are.equal(null, report.document(job()).tokens)
+    local team = { students = { { id = 1, email = "a@x" } }, known = 1, unknown = 2 }
+    local document = report.document(job { team = team })
+    assert.matches('"assignment":"lab5","tokens":{"known":1,"unknown":2},"mode"', host.json.encode(document), 1, true)
+    local seen = host.json.encode(report.view(document, assert(policy.shipped())))
+    assert.matches('"tokens":{"known":1,"unknown":2},"mode"', seen, 1, true)
+  end)
+
+  it("says where its cases came from", function()
+    assert.are.equal("postgres", report.document(job { cases_source = "postgres" }).cases_source)
+    assert.are.equal(null, report.document(job()).cases_source)
+  end)
+
+  it("may get other numbers", function()
+    local document = report.document(job { regrade = "r1", team = { known = 1, unknown = 0 } })
+    local wanted = host.json.encode(document):gsub('"attempt":2,"run":3', '"attempt":7,"run":9')
+    assert.are.equal(wanted, host.json.encode(report.renumbered(document, 7, 9)))
+    local again = assert(host.json.decode(host.json.encode(document)))
+    assert.are.equal(wanted, host.json.encode(report.renumbered(again, 7, 9)))
+    assert.are.equal(2, document.attempt)
   end)
 
   it("of a rejection has no cases", function()
@@ -171,6 +195,33 @@ describe("what students see", function()
     assert.are.equal("1 2", view(truth, [[show = function(case)
       return case.name == "large" and case.form == "file" and case.verdict == "AC" and case.mode == "test"
     end]], cases).cases[1].input)
+  end)
+
+  it("is decided by the case's own visibility, also of a truth that was read again", function()
+    local truth = report.document(job { results = { run_case(1, "AC"), run_case(2, "WA"), run_case(3, "AC") } })
+    local again = assert(host.json.decode(host.json.encode(truth)))
+    local cases = {}
+    for number = 1, 3 do cases[number] = { number = number, form = "line", input = "1 2", expected = "3" } end
+    cases[2].visibility = "hidden"
+    for _, document in ipairs { truth, again } do
+      local seen = view(document, "", cases)
+      assert.are.equal("1 2", seen.cases[1].input)
+      assert.are.equal(null, seen.cases[2].input)
+      assert.are.equal(null, seen.cases[2].actual)
+      assert.are.equal("WA", seen.cases[2].verdict)
+      assert.are.equal("1 2", seen.cases[3].input)
+      assert.are.equal(null, seen.cases_sha256)
+      -- The policy's word is the last.
+      assert.are.equal("1 2", view(document, 'show = "visible"', cases).cases[2].input)
+    end
+  end)
+
+  it("tells a policy what the case is worth, not what was earned", function()
+    local truth = report.document(job { results = { run_case(1, "WA") } })
+    local cases = { { number = 1, form = "line", input = "1 2", expected = "3", points = 4 } }
+    local text = "show = function(case) return case.points == 4 and { expected = false } or false end"
+    assert.are.equal("1 2", view(truth, text, cases).cases[1].input)
+    assert.are.equal(null, view(truth, text).cases[1].input)
   end)
 
   it("isn't published when the policy fails", function()

@@ -1,6 +1,6 @@
 --- What each answer of a service tells in its headers.
 
-local time = require "submitter.aws.time"
+local time = require "submitter.time"
 
 local answer = {}
 

@@ -11,7 +11,7 @@ local percent = require "submitter.percent"
 local s3_address = require "submitter.aws.s3_address"
 local s3_errors = require "submitter.aws.s3_errors"
 local schema = require "submitter.schema"
-local time = require "submitter.aws.time"
+local time = require "submitter.time"
 local url = require "submitter.aws.url"
 local xml = require "submitter.aws.xml"
 

@@ -1,7 +1,7 @@
 --- What S3 says when it refuses (S3's API reference, "Error responses"), and what the operator can do about it.
 
 local answer = require "submitter.aws.answer"
-local time = require "submitter.aws.time"
+local time = require "submitter.time"
 local xml = require "submitter.aws.xml"
 
 local s3_errors = {}

@@ -5,7 +5,7 @@
 local aws_client = require "submitter.aws.client"
 local host = require "submitter.host"
 local keys = require "submitter.aws.credentials.keys"
-local time = require "submitter.aws.time"
+local time = require "submitter.time"
 local url = require "submitter.aws.url"
 local xml = require "submitter.aws.xml"
 

@@ -1,12 +1,15 @@
 --- fetch: the result that stands, the submission document, the policy, and the program. The walls of the sandbox are
 --- begun as soon as the policy's limits are known.
 local fingerprint = require "submitter.fingerprint"
+local host = require "submitter.host"
 local key = require "submitter.key"
 local policy = require "submitter.policy"
 local session = require "submitter.pipeline.session"
 local source_check = require "submitter.pipeline.source"
 local submission = require "submitter.submission"
+local clock = require "submitter.time"
 local truth = require "submitter.pipeline.truth"
+local units = require "submitter.units"
 
 local PRIVATE_MODE = tonumber("600", 8)
 local POLICY_LIMIT_BYTES = 256 * 1024
@@ -58,7 +61,7 @@ local function fetch_document(job)
     job.unread = UNREAD .. metadata
     return nil, metadata, code
   end
-  job.document_text, job.submitted_ms = data, metadata.modified_ms
+  job.document_text, job.document_ms = data, metadata.modified_ms
   return true
 end
 
@@ -96,15 +99,29 @@ local function begin_walls(job)
   return true
 end
 
+-- The event, where the database knows it: when it ends.
+local function find_event(job)
+  if not job.recorder then return true end
+  local event, message, code = job.recorder:event(job.location)
+  if event == nil then return nil, message, code end
+  job.event = event or nil
+  return true
+end
+
 local function fetch_source(job)
-  local data, message, code = get(job, job.names.source, job.configuration.source_limit_bytes)
+  local data, metadata, code = get(job, job.names.source, job.configuration.source_limit_bytes)
   if not data then
+    local message = metadata
     if code == "rejected" then message = ("the program %s.py is too large: %s"):format(job.location.subid, message) end
     job.unread = UNREAD .. message
     return nil, message, code
   end
-  job.source = data
-  return source_check.check(data, job.location.subid .. ".py")
+  job.source, job.source_ms = data, metadata.modified_ms
+  return true
+end
+
+local function check_source(job)
+  return source_check.check(job.source, job.location.subid .. ".py")
 end
 
 local function keep_copies(job)
@@ -112,6 +129,19 @@ local function keep_copies(job)
   local written, message, code = write(job, subid .. ".json", job.document_text)
   if not written then return nil, message, code end
   return write(job, subid .. ".py", job.source)
+end
+
+-- When it was handed in: when the later of its two objects was uploaded, for only then it was whole. Not the time of an
+-- event's notification: that is of the upload which caused it, and another may lie there by now. Of what was graded before
+-- the time stays, whatever touched the objects since (a bucket that was copied, the same program handed in again).
+local function time(job)
+  job.submitted_ms = math.max(job.document_ms or 0, job.source_ms or 0)
+  if job.submitted_ms == 0 then job.submitted_ms = job.started_ms end
+  local standing = job.truth
+  if standing and standing.source_sha256 == job.source_sha256 then
+    local before_ms = clock.parse_ms(standing.submitted_at)
+    if before_ms then job.submitted_ms = math.min(job.submitted_ms, before_ms) end
+  end
 end
 
 --- What a result says of what was handed in, and the result that stands. Also for what is rejected, of which perhaps
@@ -123,11 +153,43 @@ end
 ---@return string|nil code
 local function complete(job)
   job.source_sha256 = fingerprint.of(job.document_text or "", job.source or job.unread or "")
-  if job.truth_was_read then return true end
-  return truth.read(job)
+  if not job.truth_was_read then
+    local done, message, code = truth.read(job)
+    if not done then return nil, message, code end
+  end
+  time(job)
+  return true
 end
 
-local parts = { fetch_document, load_policy, parse_document, begin_walls, fetch_source, keep_copies, complete }
+-- After the end of its event a submission is graded for the final mark, or not at all. What is known to have been handed in
+-- before counts as that, wherever its objects were copied since.
+local function after_the_end(job)
+  local ends_ms = job.event and job.event.ends_ms
+  if not ends_ms or job.submitted_ms <= ends_ms then return true end
+  local before_ms, message, code = job.recorder:submitted(job.location, job.source_sha256)
+  if before_ms == nil then return nil, message, code end
+  if before_ms and before_ms <= ends_ms then
+    job.submitted_ms = before_ms
+    return true
+  elseif job.policy.late == "refuse" then
+    return nil, ("it was handed in at %s, but the event %s ended at %s"):format(host.clock.utc(job.submitted_ms),
+      units.format_text(job.location.event), host.clock.utc(ends_ms)), "late"
+  end
+  if job.mode == "grade" then return true end
+  job.mode, job.names = "grade", key.names(job.location, "grade")
+  -- What stands of that mode must be read before what is graded, so all is read anew.
+  for _, part in ipairs { fetch_document, parse_document, fetch_source, complete } do
+    local done
+    done, message, code = part(job)
+    if not done then return nil, message, code end
+  end
+  return true
+end
+
+local parts = {
+  find_event, fetch_document, load_policy, parse_document, begin_walls, fetch_source, complete, after_the_end,
+  check_source, keep_copies,
+}
 
 ---@async
 ---@param job table

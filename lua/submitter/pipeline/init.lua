@@ -6,6 +6,7 @@ local pipeline = {}
 function pipeline.steps()
   return {
     require("submitter.pipeline.fetch").step,
+    require("submitter.pipeline.students").step,
     require "submitter.pipeline.cases",
     require "submitter.pipeline.run",
     require("submitter.pipeline.compare").whole,
@@ -41,6 +42,7 @@ function pipeline.desk(options)
     source_sha256 = host.digest.sha256(options.source),
     cases = options.cases.cases,
     cases_sha256 = options.cases.sha256,
+    cases_source = options.cases.source or "files",
     policy = options.policy,
     runner = options.runner,
     configuration = options.configuration,

@@ -1,9 +1,10 @@
---- publish: the truth by compare-and-swap, then what the student sees. A crash at any point is healed by the
---- message's next delivery, which finds the truth standing and puts whatever beside the submission doesn't agree with
---- it.
+--- publish: the truth by compare-and-swap, then the database, then what the student sees. A crash at any point is healed
+--- by the message's next delivery, which finds the truth standing, records what isn't recorded, and puts whatever beside
+--- the submission doesn't agree with it.
 local fetch = require "submitter.pipeline.fetch"
 local host = require "submitter.host"
 local report = require "submitter.report"
+local students = require "submitter.pipeline.students"
 local truth = require "submitter.pipeline.truth"
 
 local publish = {}
@@ -14,17 +15,20 @@ local forms = {
   { name = "csv", key = "out", render = report.csv },
 }
 
--- What stands already, or what this job made of it. Rendered before anything is written: a policy that fails at it must
--- leave things as they are.
-local function prepare(job)
-  local document = job.standing
-  if not document then
-    truth.count(job)
-    document = report.document(job)
-  end
+-- A document, and what students see of it.
+local function render(job, document)
   local view, message, code, told = report.view(document, job.policy, job.cases)
   job.told = told
   return view and document, view or message, code
+end
+
+-- What stands already, or what this job made of it. Rendered before anything is written: a policy that fails at it must
+-- leave things as they are.
+local function prepare(job)
+  if job.standing then return render(job, job.standing) end
+  local counted, message, code = truth.count(job)
+  if not counted then return nil, message, code end
+  return render(job, report.document(job))
 end
 
 -- Puts the truth in the place of what was read at the start. Where somebody was faster, his result counts if it
@@ -45,6 +49,34 @@ local function put_truth(job, document)
     return true
   end
   return nil, ("another result was published meanwhile, so this one is graded anew: %s"):format(message), "conflict"
+end
+
+-- Where the bucket was emptied, or is another, its numbers are those of other results in the database: then this one gets
+-- the next that are free, in the bucket first.
+local function renumber(job, document)
+  local counted, message, code = truth.recount(job, document)
+  if not counted then return nil, message, code end
+  document = report.renumbered(document, job.attempt, job.run)
+  local etag
+  etag, message, code = job.store:put(job.names.truth, host.json.encode(document), { if_match = job.truth_etag })
+  if not etag then return nil, message, code end
+  job.truth_etag = etag
+  return document
+end
+
+-- The document as it is recorded, which is the same but for its numbers.
+local function record(job, document)
+  if not job.recorder then return document end
+  local done, message, code = job.recorder:result(job, document)
+  if not done and code == "attempt_taken" then
+    document, message, code = renumber(job, document)
+    if not document then return nil, message, code end
+    done, message, code = job.recorder:result(job, document)
+    -- Somebody else took that number as well.
+    if code == "attempt_taken" then code = "conflict" end
+  end
+  if not done then return nil, message, code end
+  return document
 end
 
 local function rendered(job, form, view)
@@ -142,6 +174,13 @@ function publish.step(job)
       is_first = false
     end
   end
+  local recorded
+  recorded, message, code = record(job, document)
+  if not recorded then return nil, message, code end
+  if recorded ~= document then
+    document, view, code = render(job, recorded)
+    if not document then return nil, view, code end
+  end
   job.published = document
   -- Where no truth stood hardly ever a report does: that is worth trying before looking.
   if is_first then done, message, code = write(job, first_writes(job, view)) end
@@ -160,8 +199,9 @@ end
 ---@return string|nil code
 function publish.rejection(job, reason)
   local done, message, code = fetch.complete(job)
+  if done then done, message, code = students.find(job) end
   if not done then return nil, message, code end
-  job.cases, job.cases_sha256, job.results = nil, nil, nil
+  job.cases, job.cases_sha256, job.cases_source, job.results = nil, nil, nil, nil
   job.passed, job.points, job.max_points = 0, 0, 0
   job.verdict, job.reason = "REJ", reason
   job.runner_description = job.runner_description or job.runner:describe()
@@ -171,12 +211,22 @@ end
 
 -- Failures whose reasons are made of keys, numbers and the policy's own text. All others may name paths, processes and
 -- settings of this machine, which are no student's business.
-local open = { instructor = true, not_found = true, policy = true }
+local open = { instructor = true, late = true, not_found = true, policy = true }
 
 local function told(job, class, reason)
   if open[class] then return job.told or reason end
   return ("the grading service failed (%s), not the program; its log says why to whoever runs it. Hand in again later")
     :format(class)
+end
+
+-- That a failure can't be noted must not hide the failure itself.
+local function record_failure(job, class, reason)
+  if not job.recorder then return end
+  local done, message, code = job.recorder:failure(job, class, reason)
+  if done then return end
+  host.log.warn("failure_not_recorded", {
+    subid = job.location.subid, assignment = job.location.base, mode = job.mode, reason = message, class = code,
+  })
 end
 
 --- Publishes that a submission can't be graded and that this isn't its fault. No result that stands is touched.
@@ -189,6 +239,7 @@ end
 ---@return string|nil code
 function publish.failure(job, class, reason)
   local document = report.failure(job, class, told(job, class, reason))
+  record_failure(job, class, reason)
   local etag, message, code = job.store:put(job.names.error, host.json.encode(document))
   if not etag then return nil, message, code end
   return true

@@ -11,12 +11,18 @@ local function plain(value)
   return value
 end
 
+-- Numbers that go on for longer than any database counts are nobody's.
+local LARGEST = 0x7FFFFFFF
+
+local function is_count(value)
+  return math.type(value) == "integer" and value >= 1 and value < LARGEST
+end
+
 -- Whatever lies there that isn't a result of this schema is replaced like a result, but counts for nothing.
 local function parse(text)
   local document = host.json.decode(text)
   local good = type(document) == "table" and document.schema == 1 and type(document.cases) == "table"
-    and math.type(document.attempt) == "integer" and math.type(document.run) == "integer"
-    and type(document.verdict) == "string"
+    and is_count(document.attempt) and is_count(document.run) and type(document.verdict) == "string"
   if not good then return nil end
   for _, case in ipairs(document.cases) do
     if type(case) ~= "table" then return nil end
@@ -71,16 +77,48 @@ function truth.forget_cases(job)
   if job.truth then job.truth.cases = {} end
 end
 
---- Counts: sets `attempt`, which only another submission raises, and `run`, which every grading raises.
+local function count_on(job, standing, source_sha256)
+  job.attempt = standing.attempt + (standing.source_sha256 == source_sha256 and 0 or 1)
+  job.run = standing.run + 1
+end
+
+--- Counts: sets `attempt`, which only another submission raises, and `run`, which every grading raises. Where the bucket
+--- has no result, because it was emptied or is another, what the database knows goes on.
+---@async
 ---@param job table
+---@return true|nil
+---@return string|nil message
+---@return string|nil code
 function truth.count(job)
-  local document = job.truth
-  if not document then
-    job.attempt, job.run = 1, 1
-    return
+  local standing = job.truth
+  if not standing and job.recorder then
+    local message, code
+    standing, message, code = job.recorder:standing(job.location, job.mode)
+    if standing == nil then return nil, message, code end
   end
-  job.attempt = document.attempt + (document.source_sha256 == job.source_sha256 and 0 or 1)
-  job.run = document.run + 1
+  if standing then
+    count_on(job, standing, job.source_sha256)
+  else
+    job.attempt, job.run = 1, 1
+  end
+  return true
+end
+
+--- Counts anew for a result whose numbers are another's in the database.
+---@async
+---@param job table
+---@param document table the result
+---@return true|nil
+---@return string|nil message
+---@return string|nil code
+function truth.recount(job, document)
+  local standing, message, code = job.recorder:standing(job.location, job.mode)
+  if standing == nil then return nil, message, code end
+  -- The rows were deleted this moment: then the numbers are free.
+  standing = standing or document
+  count_on(job, standing, document.source_sha256)
+  job.run = math.max(job.run, document.run)
+  return true
 end
 
 return truth

@@ -8,14 +8,17 @@ local report = {}
 local SCHEMA = 1
 
 local order = {
-  "schema", "subid", "admin", "event", "assignment", "mode", "verdict", "reason", "passed", "total", "points",
-  "max_points", "cases", "limits", "policy", "source_sha256", "cases_sha256", "runner", "attempt", "run",
-  "submitted_at", "started_at", "finished_at",
+  "schema", "subid", "admin", "event", "assignment", "tokens", "mode", "verdict", "reason", "passed", "total",
+  "points", "max_points", "cases", "limits", "policy", "source_sha256", "cases_sha256", "cases_source", "runner",
+  "attempt", "run", "submitted_at", "started_at", "finished_at",
 }
+local tokens_order = { "known", "unknown" }
 local limits_order = { "memory_bytes", "cpu_ms", "wall_ms", "output_bytes", "processes", "file_bytes" }
 local policy_order = { "name", "sha256" }
 local runner_order = { "kind", "language", "version", "accounting" }
 local error_order = { "schema", "subid", "admin", "event", "assignment", "mode", "verdict", "reason", "class", "at" }
+
+local everything = { input = true, expected = true, actual = true, stderr = true }
 
 local function pick(names, source)
   if source == nil or source == host.json.null then return host.json.null end
@@ -48,6 +51,7 @@ end
 ---@return table document ready for `host.json.encode`
 function report.document(job)
   local document = identify(job)
+  document.tokens = pick(tokens_order, job.team)
   document.verdict = job.verdict
   document.reason = text(job.reason)
   document.passed = job.passed or 0
@@ -61,6 +65,7 @@ function report.document(job)
   })
   document.source_sha256 = job.source_sha256 or host.json.null
   document.cases_sha256 = job.cases_sha256 or host.json.null
+  document.cases_source = job.cases_source or host.json.null
   document.runner = pick(runner_order, job.runner_description)
   document.attempt = job.attempt or 1
   document.run = job.run or 1
@@ -70,6 +75,22 @@ function report.document(job)
   -- Which regrade it answers, so that its message isn't answered twice; only there when one was asked for.
   document.regrade = job.regrade
   return host.json.ordered(order, document)
+end
+
+--- The same result under other numbers.
+---@param document table of `report.document`, or one that was read from JSON
+---@param attempt integer
+---@param run integer
+---@return table document another
+function report.renumbered(document, attempt, run)
+  local copy = {}
+  for name, value in pairs(document) do copy[name] = value end
+  copy.tokens, copy.limits = pick(tokens_order, document.tokens), pick(limits_order, document.limits)
+  copy.policy, copy.runner = pick(policy_order, document.policy), pick(runner_order, document.runner)
+  copy.cases = host.json.array {}
+  for index, record in ipairs(document.cases) do copy.cases[index] = report_case.view(record, everything) end
+  copy.attempt, copy.run = attempt, run
+  return host.json.ordered(order, copy)
 end
 
 --- Why a submission couldn't be graded, where that wasn't its own fault.
@@ -92,12 +113,20 @@ local hidden_reasons = {
   IE = "internal error",
 }
 
-local everything = { input = true, expected = true, actual = true, stderr = true }
+-- What a policy is asked about. Of a record that was read from JSON less is known, and its points are those that were earned.
+local function subject(case, record)
+  local about = case or record
+  return {
+    number = about.number, name = about.name, form = about.form, input = about.input, expected = about.expected,
+    points = case and case.points, visibility = case and case.visibility, verdict = record.verdict,
+  }
+end
 
 --- What its students see of a result.
 ---@param truth table a document of `report.document`, or one that was read from JSON
 ---@param policy Policy|nil without one nothing is hidden; only right where there are no cases
----@param cases table[]|nil the case records, for what the document doesn't hold of them
+---@param cases table[]|nil the case records, for what the document doesn't hold of them: also who may see each, where that
+--- stands beside the case
 ---@return table|nil document
 ---@return string|nil message
 ---@return string|nil code "policy"
@@ -105,22 +134,19 @@ local everything = { input = true, expected = true, actual = true, stderr = true
 function report.view(truth, policy, cases)
   local view, seen_reason = {}, truth.reason
   for _, field in ipairs(order) do view[field] = truth[field] end
+  view.tokens = pick(tokens_order, truth.tokens)
   view.limits = pick(limits_order, truth.limits)
   view.policy = pick(policy_order, truth.policy)
   view.runner = pick(runner_order, truth.runner)
   view.cases = host.json.array {}
   local every = everything
-  if policy then every = policy:show_every(truth.mode) end
+  if policy then every = policy:show_every(truth.mode, cases or {}) end
   local decided, has_hidden_cases = false, false
   for index, record in ipairs(truth.cases) do
     local shown = every
     if shown == nil then
-      local case = cases and cases[index] or record
       local message, code, told
-      shown, message, code, told = policy:show({
-        number = case.number, name = case.name, form = case.form, input = case.input, expected = case.expected,
-        verdict = record.verdict,
-      }, truth.mode)
+      shown, message, code, told = policy:show(subject(cases and cases[index], record), truth.mode)
       if shown == nil then return nil, message, code, told end
     end
     has_hidden_cases = has_hidden_cases or not (shown and shown.input and shown.expected)

@@ -2,7 +2,7 @@
 --- refused where it came from. No message shows a value.
 
 local host = require "submitter.host"
-local time = require "submitter.aws.time"
+local time = require "submitter.time"
 
 local keys = {}
 

@@ -1,4 +1,4 @@
---- Reads the times that credentials expire at.
+--- Reads times as RFC 3339 writes them. Pure.
 
 local time = {}
 
@@ -25,22 +25,37 @@ local function offset_s(zone)
   return sign == "-" and -seconds or seconds
 end
 
---- Reads a time as RFC 3339 writes it, `2026-11-24T05:55:34Z`; also with a fraction, which is dropped, and with an offset.
----@param text any
----@return integer|nil seconds since the epoch; nil when it is no such time
-function time.parse(text)
+-- Seconds since the epoch, and the fraction that stood behind them.
+local function parse(text)
   if type(text) ~= "string" then return nil end
   local year, month, day, hour, minute, second, rest = text:match(
     "^(%d%d%d%d)%-(%d%d)%-(%d%d)[Tt ](%d%d):(%d%d):(%d%d)(.*)$")
   if not year then return nil end
-  local offset = offset_s((rest:gsub("^%.%d+", "")))
+  local fraction = rest:match "^%.%d+" or ""
+  local offset = offset_s(rest:sub(#fraction + 1))
   year, month, day = math.tointeger(year), math.tointeger(month), math.tointeger(day)
   hour, minute, second = math.tointeger(hour), math.tointeger(minute), math.tointeger(second)
   local last_day = month_days[month] and month_days[month] + (month == 2 and is_leap(year) and 1 or 0)
   if not offset or not last_day or day < 1 or day > last_day or hour > 23 or minute > 59 or second > 60 then
     return nil
   end
-  return day_number(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - offset
+  return day_number(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - offset, fraction
+end
+
+--- Reads a time, `2026-11-24T05:55:34Z`; also with a fraction, which is dropped, and with an offset.
+---@param text any
+---@return integer|nil seconds since the epoch; nil when it is no such time
+function time.parse(text)
+  return (parse(text))
+end
+
+--- The same to the millisecond; what is finer is dropped.
+---@param text any
+---@return integer|nil milliseconds since the epoch; nil when it is no such time
+function time.parse_ms(text)
+  local seconds, fraction = parse(text)
+  if not seconds then return nil end
+  return seconds * 1000 + tonumber(((fraction:sub(2) .. "000"):sub(1, 3)))
 end
 
 return time

@@ -1,5 +1,5 @@
 local host = require "submitter.host"
-local time = require "submitter.aws.time"
+local time = require "submitter.time"
 
 describe("the time at which credentials expire", function()
   it("is read as RFC 3339 writes it", function()
@@ -9,6 +9,15 @@ describe("the time at which credentials expire", function()
     assert.are.equal(1795500000, time.parse "2026-11-24T07:30:00+01:30")
     assert.are.equal(1795500000, time.parse "2026-11-23T22:00:00-0800")
     assert.are.equal(951827696, time.parse "2000-02-29T12:34:56Z")
+  end)
+
+  it("is read to the millisecond", function()
+    assert.are.equal(1795500000000, time.parse_ms "2026-11-24T06:00:00Z")
+    assert.are.equal(1795500000987, time.parse_ms "2026-11-24T06:00:00.987654Z")
+    assert.are.equal(1795500000500, time.parse_ms "2026-11-24T07:30:00.5+01:30")
+    assert.are.equal(-1, time.parse_ms "1969-12-31T23:59:59.999Z")
+    assert.is_nil(time.parse_ms "2026-11-24T06:00:00.Z")
+    assert.is_nil(time.parse_ms "soon")
   end)
 
   it("agrees with the host's clock on days of many years", function()
