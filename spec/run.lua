@@ -2,9 +2,9 @@
 --
 --     build/submitter run spec/run.lua [BUSTED OPTION…] [FILE OR FOLDER…]
 --
--- With nothing named it runs all of spec/ but what needs more than the embedded default (with_postgres, integration, bench). Where this user
--- can't have a sandbox, or none with control groups, tests with #rlimit or #cgroup in their names are left out, and that is told
--- as a skipped test.
+-- With nothing named it runs all of spec/ but what needs more than the embedded default (with_postgres, integration, bench).
+-- Where this user can't have a sandbox, or none with control groups, tests with #rlimit or #cgroup in their names are left
+-- out, and that is told as a skipped test.
 local here = arg[0]:match("^(.*)/[^/]*$") or "."
 package.path = here .. "/?.lua;" .. here .. "/../lua/?.lua;" .. here .. "/../lua/?/init.lua;" .. package.path
 

@@ -32,6 +32,7 @@ describe("submitter.cli", function()
   for _, words in ipairs {
     { "serve" }, { "grade" }, { "submit" }, { "notify" }, { "status" }, { "doctor" }, { "deadletters" },
     { "deadletters", "list" }, { "deadletters", "show" }, { "deadletters", "retry" }, { "deadletters", "drop" },
+    { "database", "migrate" },
   } do
     local name = table.concat(words, " ")
     it("helps with " .. name, function()

@@ -1,5 +1,6 @@
 --- A bucket in memory. `store.objects` holds the texts by key; `store.calls` is what was asked, "put <key>" and so
---- on. `store.fail(call)` may return a message and a code, and then the call fails; or throw, which is a crash.
+--- on. `store.times` are the times of some, by key; the others have `store.modified_ms`. `store.fail(call)` may return a message
+--- and a code, and then the call fails; or throw, which is a crash.
 local host = require "submitter.host"
 
 local Store = {}
@@ -12,7 +13,7 @@ end
 
 local function metadata(self, key)
   local text = self.objects[key]
-  return { etag = host.digest.md5(text), size_bytes = #text, modified_ms = self.modified_ms }
+  return { etag = host.digest.md5(text), size_bytes = #text, modified_ms = self.times[key] or self.modified_ms }
 end
 
 function Store:get(key, options)
@@ -83,7 +84,7 @@ end
 return {
   open = function(objects)
     return setmetatable({
-      objects = objects or {}, calls = {}, fail = function() end, modified_ms = 1700000000000,
+      objects = objects or {}, calls = {}, fail = function() end, modified_ms = 1700000000000, times = {},
     }, Store)
   end,
 }

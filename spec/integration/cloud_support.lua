@@ -290,11 +290,7 @@ end
 ---@param what string named in the error
 ---@param condition fun():any
 function cloud.wait_until(what, condition)
-  local deadline = host.clock.monotonic_ms() + 120000
-  while not condition() do
-    if host.clock.monotonic_ms() > deadline then error("waited in vain until " .. what, 0) end
-    host.clock.sleep_ms(50)
-  end
+  support.await(what, 120000, condition)
 end
 
 --- For check_published, where it is enough that a report is one.

@@ -256,6 +256,21 @@ function support.cgroups()
   return found
 end
 
+--- Waits until something holds; ends the script when it doesn't.
+---@async
+---@param what string
+---@param patience_ms integer
+---@param condition fun():any
+function support.await(what, patience_ms, condition)
+  local until_ms = host.clock.monotonic_ms() + patience_ms
+  while not condition() do
+    if host.clock.monotonic_ms() > until_ms then
+      error(("it doesn't come to this: %s (waited for %d s)"):format(what, patience_ms // 1000), 2)
+    end
+    host.clock.sleep_ms(50)
+  end
+end
+
 --- Waits until nothing is left, for the moment that a killed sandbox's supervisor takes to clean up; the list otherwise.
 ---@async
 function support.settle(opened, dead_expected)

@@ -14,9 +14,9 @@ local walls = require "submitter.cli.walls"
 local command = { name = "doctor", summary = "what this machine can enforce, and what to do about it" }
 
 function command.describe(parser)
-  parser:description("Looks at the kernel, the programs, the Python interpreter, the folders, tries bucket and queue "
-    .. "with the credentials that it finds, and builds one sandbox to run a few programs in it. Exits 3 when something "
-    .. "needed fails; each finding says what to do.\n\nExample: submitter doctor")
+  parser:description("Looks at the kernel, the programs, the Python interpreter, the folders, tries bucket, queue and "
+    .. "database with the credentials that it finds, and builds one sandbox to run a few programs in it. Exits 3 when "
+    .. "something needed fails; each finding says what to do.\n\nExample: submitter doctor")
 end
 
 local function finding(state, name, text, remedy)
@@ -188,6 +188,7 @@ local looks = {
   { "var", "var", storage, "choose a folder that can be written: var in the configuration, or SUBMITTER_VAR" },
   { "store", "bucket", reach.bucket, "see bucket in the configuration" },
   { "queue", "queue", reach.queue, "see queue in the configuration" },
+  { "database", "database", reach.database, "see database in the configuration" },
   { "policies", "policy", policies, "mend the file that the message names" },
 }
 
@@ -198,7 +199,8 @@ local function parts(configured, show)
     local had_session = opened.session ~= nil
     local good, message = opened:open(part)
     if opened.session and not had_session then show(identity(opened)) end
-    show(good and try(opened) or finding("fail", name, message, remedy))
+    local found = good and try(opened) or finding("fail", name, message, remedy)
+    for _, one in ipairs(found.state and { found } or found) do show(one) end
   end
   opened:close()
 end
@@ -230,6 +232,7 @@ function command.run(arguments)
   local found, path = interpreter(configured.python)
   show(found)
   parts(configured, show)
+  if configured.mail then show(reach.mail(configured.mail)) end
   if path then
     for _, one in ipairs(sandbox(configured, path)) do show(one) end
   end

@@ -20,6 +20,11 @@ local commands = {
   require "submitter.cli.notify",
   require "submitter.cli.status",
   require "submitter.cli.deadletters",
+  require "submitter.cli.cases",
+  require "submitter.cli.database",
+  require "submitter.cli.results",
+  require "submitter.cli.regrade",
+  require "submitter.cli.purge",
   (require "submitter.cli.doctor"),
 }
 

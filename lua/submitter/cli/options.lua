@@ -96,6 +96,8 @@ function options.configuration(arguments)
   local settings, message = configuration.load { path = arguments.config }
   if not settings then return nil, message, "environment" end
   host.log.configure(settings.log)
+  -- A command tells its user what went wrong; only a worker also tells its log.
+  settings.is_command = arguments.command ~= "serve"
   return settings
 end
 

@@ -1,7 +1,10 @@
---- What bucket and queue answer, for `submitter doctor`, by trying them. Each finding is
+--- What bucket, queue and database answer, for `submitter doctor`, by trying them. Each finding is
 --- { state = "ok"|"warn"|"fail", name, text, remedy = text or nil }.
+local address = require "submitter.database.address"
 local host = require "submitter.host"
+local migrations = require "submitter.database.migrations"
 local services = require "submitter.services"
+local sql = require "submitter.database.statements.doctor"
 
 local reach = {}
 
@@ -86,6 +89,106 @@ function reach.queue(opened)
   local problem, remedy = net(depth)
   if problem then return finding("warn", "queue", text .. "; " .. problem, remedy) end
   return finding("ok", "queue", text)
+end
+
+-- ---- database ----
+
+local MIGRATE = "run \"submitter database migrate\" as the schema's owner"
+-- Of the rights that are missing, so many are named.
+local RIGHTS_SHOWN = 4
+
+-- Whether anybody between here and there could listen, or be it himself: what is wrong, and what to do. sslmode=require encrypts
+-- for whoever answers (libpq, "SSL Support"); what a service file says isn't known here.
+local function eavesdropping(server, settings, getenv)
+  if server.is_local then return nil end
+  local remedy = "set sslmode=verify-full and sslrootcert in the database's url, or PGSSLMODE and PGSSLROOTCERT"
+  if not server.tls then return "not encrypted", remedy end
+  local mode = settings.sslmode or getenv "PGSSLMODE"
+  local is_unknown = not mode and (settings.service or getenv "PGSERVICE")
+  if is_unknown or mode == "verify-full" or mode == "verify-ca" then return nil end
+  return ("%s, but whose server that is isn't checked"):format(server.tls), remedy
+end
+
+local function connection(opened, server, getenv)
+  local settings = address.read(opened.configuration.database.url)
+  local where = settings.hosts or settings.host or settings.hostaddr
+  local problem, remedy = eavesdropping(server, settings, getenv)
+  local text = ("database %s%s as %s, PostgreSQL %s, %s"):format(server.database, where and " at " .. where or "",
+    server.user, server.version, problem or server.tls or "on this machine")
+  if server.is_standby then
+    return finding("fail", "database", text .. "; it is a standby and takes no results",
+      "let the url name the primary too, and set target_session_attrs=read-write")
+  end
+  return finding(problem and "warn" or "ok", "database", text, remedy)
+end
+
+-- Whether its tables are those of this program. And whether there are any, to ask for rights.
+local function schema_state(database)
+  local pending, message = migrations.pending(database)
+  if not pending then return finding("fail", "schema", message, MIGRATE) end
+  if #pending == 0 then return finding("ok", "schema", "up to date"), true end
+  return finding("fail", "schema", "lacks " .. table.concat(pending, ", "), MIGRATE)
+end
+
+local function name_rights(rows)
+  local named = {}
+  for index = 1, math.min(#rows, RIGHTS_SHOWN) do
+    named[index] = ("%s on %s %s"):format(rows[index].privilege, rows[index].kind, rows[index].name)
+  end
+  if #rows > RIGHTS_SHOWN then named[#named + 1] = ("%d more"):format(#rows - RIGHTS_SHOWN) end
+  return table.concat(named, ", ")
+end
+
+local function rights(database, server)
+  if server.is_superuser then
+    return finding("warn", "rights", server.user .. " is a superuser, and a worker needs very little",
+      "make a user for workers: CREATE ROLE … LOGIN; GRANT submitter_worker TO …")
+  end
+  local result, message = database:query(sql.read_missing_rights, {}, { safe = true })
+  if not result then return finding("fail", "rights", message) end
+  if not result.rows[1].has_role then
+    return finding("warn", "rights", "there is no role submitter_worker, so nobody knows what a worker needs", MIGRATE)
+  elseif result.rows[1].name then
+    return finding("fail", "rights", ("%s lacks %s"):format(server.user, name_rights(result.rows)),
+      ("GRANT submitter_worker TO %s"):format(server.user))
+  end
+  return finding("ok", "rights", server.user .. " has all that a worker needs")
+end
+
+--- Asks the database who it is, whether its tables are those of this program, and whether a worker may use them.
+---@async
+---@param opened Services with database, where one is configured
+---@param getenv (fun(name:string):string|nil)|nil default os.getenv
+---@return table[] findings
+function reach.database(opened, getenv)
+  if not opened.database then
+    return { finding("ok", "database", "none configured: cases, students and results are in the bucket alone") }
+  end
+  local result, message = opened.database:query(sql.read_server, {}, { safe = true })
+  if not result then
+    return { finding("fail", "database", ("%s: %s"):format(opened.database:describe(), message),
+      "see database in the configuration, SUBMITTER_DATABASE_URL and the PG… variables") }
+  end
+  local server = result.rows[1]
+  local schema_finding, has_tables = schema_state(opened.database)
+  local findings = { connection(opened, server, getenv or os.getenv), schema_finding }
+  if has_tables then findings[#findings + 1] = rights(opened.database, server) end
+  return findings
+end
+
+--- Connects to the mail server and logs in; sends nothing.
+---@async
+---@param settings table of configuration.mail
+---@param mailer table|nil stands in for submitter.mail.mailer in specs
+---@return table finding
+function reach.mail(settings, mailer)
+  local host_name = settings.url:match "^%w+://([^/]+)"
+  local good, message = (mailer or require "submitter.mail.mailer").check(settings)
+  if not good then
+    return finding("fail", "mail", message, "see mail in the configuration; mails wait until it can be reached")
+  end
+  local taken = settings.user and ", and takes user and password" or ""
+  return finding("ok", "mail", ("%s answers%s"):format(host_name, taken))
 end
 
 return reach

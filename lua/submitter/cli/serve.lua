@@ -1,4 +1,5 @@
 --- `submitter serve`: the worker.
+local duties = require "submitter.duties"
 local options = require "submitter.cli.options"
 local worker = require "submitter.worker"
 
@@ -14,7 +15,8 @@ function command.describe(parser)
 end
 
 function command.run(arguments)
-  return options.with_services(arguments, { "store", "queue", "policies", "jobs" }, function(services)
+  return options.with_services(arguments, { "store", "queue", "cases", "policies", "jobs" }, function(services)
+    services.duties = duties.of(services)
     local one, message, code = worker.new(services)
     if not one then return nil, message, code end
     local ran

@@ -15,7 +15,8 @@ local lock_wait_ms = 5000
 local any_size_bytes = 1 << 40
 
 ---@class DirectoryStore
-local Store = {}
+---@field drops_slash true "/a" and "a" are one object
+local Store = { drops_slash = true }
 Store.__index = Store
 
 -- The path below the bucket; S3 tells "/a" from "a", a directory can't.

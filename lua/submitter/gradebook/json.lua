@@ -1,0 +1,31 @@
+--- The grade book as JSON: an array of objects, with null where there is nothing. Pure.
+local host = require "submitter.host"
+
+local json = {}
+
+local ORDER = {
+  "email", "name", "event", "assignment", "mode", "verdict", "points", "max_points", "attempt", "attempts",
+  "submitted_at", "late", "subid", "tokens", "note",
+}
+
+local function plain(value)
+  if value == nil then return host.json.null end
+  if type(value) == "string" then return (host.text.repair(value)) end
+  return math.tointeger(value) or value
+end
+
+--- The whole book.
+---@param rows GradebookRow[]
+---@return string
+function json.render(rows)
+  local list = host.json.array {}
+  for index, row in ipairs(rows) do
+    local object = {}
+    for _, name in ipairs(ORDER) do object[name] = plain(row[name]) end
+    object.submitted_at = row.submitted_ms and host.clock.utc(row.submitted_ms) or host.json.null
+    list[index] = host.json.ordered(ORDER, object)
+  end
+  return host.json.encode(list, { indent = 2 })
+end
+
+return json
