@@ -9,7 +9,7 @@ description = {
 }
 supported_platforms = { "linux" }
 dependencies = { "lua >= 5.4, < 5.5", "lua-cjson >= 2.1", "luaexpat >= 1.4", "argparse >= 0.7" }
--- libcurl as well, but LuaRocks doesn't look where Debian has its header: the Makefile finds it by pkg-config.
+-- libcurl and libpq as well, but LuaRocks doesn't look where Debian has their headers: the Makefile finds them by pkg-config.
 external_dependencies = {
   LIBUV = { header = "uv.h" },
   CRYPTO = { header = "openssl/evp.h" },
