@@ -75,6 +75,19 @@ describe("a worker's duties", function()
     assert.are.same({ "final", "mail" }, done)
   end)
 
+  it("are left when the worker is told to stop while it does them once", function()
+    local slow
+    slow = duty("final", { comes_first = true, run_once = function()
+      done[#done + 1] = "final"
+      slow.body.woken:wait()
+    end })
+    local all = duties.new { slow, duty("another", { comes_first = true }), duty "mail" }
+    host.task.spawn("stop", function() all:hurry() end)
+    all:once "before"
+    all:once "after"
+    assert.are.same({ "final" }, done)
+  end)
+
   it("are none without a database", function()
     assert.are.same({}, duties.of({ configuration = { bucket = {}, queue = {} } }).list)
   end)

@@ -136,6 +136,94 @@ describe("grading", function()
   end)
 end)
 
+describe("what is handed in after the end of an event that takes nothing then", function()
+  local parts, standing, failures, results
+  local result_key, error_key = fake.prefix .. ".result.json", fake.prefix .. ".error.json"
+  local ENDS_MS = 1700000000000
+
+  setup(function() host.log.configure { level = "error" } end)
+  teardown(function() host.log.configure { level = "info" } end)
+  after_each(support.clean)
+  before_each(function()
+    parts = fake.parts()
+    parts.policy_directory = fake.policies { ["default.lua"] = 'return { late = "refuse" }' }
+    standing, failures, results = false, {}, {}
+    parts.recorder = {
+      event = function() return { ends_ms = ENDS_MS } end,
+      submitted = function() return false end,
+      team = function() return { students = {}, known = 0, unknown = 1 } end,
+      standing = function() return standing end,
+      result = function(_, _, document)
+        results[#results + 1] = document
+        return true
+      end,
+      failure = function(_, _, class)
+        failures[#failures + 1] = class
+        return true
+      end,
+    }
+    parts.store.modified_ms = ENDS_MS
+  end)
+
+  local function deliver()
+    return grading.grade(parts, request, { lost = false }, true)
+  end
+
+  local function hand_in(source, modified_ms)
+    parts.store.objects[fake.prefix .. ".py"] = source
+    parts.store.times[fake.prefix .. ".py"] = modified_ms
+  end
+
+  it("is refused as often as its message comes, in the same words", function()
+    hand_in("sum", ENDS_MS + 1)
+    assert.are.equal("late", deliver().class)
+    local first = parts.store.objects[result_key]
+    assert.are.equal("REJ", fake.published(parts, result_key).verdict)
+    assert.are.equal("late", deliver().class)
+    assert.are.equal(first, parts.store.objects[result_key])
+    assert.is_nil(parts.store.objects[error_key])
+    assert.are.same({}, failures)
+    -- Another that is late as well is another refusal.
+    hand_in("echo", ENDS_MS + 2)
+    deliver()
+    local second = fake.published(parts, result_key)
+    assert.are.same({ "REJ", 2 }, { second.verdict, second.attempt })
+  end)
+
+  for what, source in pairs { ["a program"] = "echo", ["an empty file"] = "", ["nothing"] = false } do
+    it("never takes the place of what came in time: " .. what, function()
+      assert.are.equal("done", deliver().kind)
+      local before = parts.store.objects[result_key]
+      hand_in(source or nil, ENDS_MS + 1)
+      parts.store.times[fake.prefix .. ".json"] = ENDS_MS + 1
+      local outcome = deliver()
+      assert.are.equal("dead", outcome.kind)
+      assert.are.equal(before, parts.store.objects[result_key])
+      assert.are.equal(outcome.reason, fake.published(parts, error_key).reason)
+      assert.are.same({ outcome.class }, failures)
+      assert.are.equal(1, #results)
+    end)
+  end
+
+  it("never does so in the database either, where the bucket was emptied", function()
+    standing = { attempt = 1, run = 1, source_sha256 = ("0"):rep(64), submitted_ms = ENDS_MS - 1, verdict = "WA" }
+    hand_in("sum", ENDS_MS + 1)
+    deliver()
+    assert.are.same({ 0, "late" }, { #results, failures[1] })
+    assert.is_nil(parts.store.objects[result_key])
+    standing.verdict, standing.submitted_ms = "REJ", ENDS_MS + 1
+    deliver()
+    assert.are.same({ "REJ", 2 }, { results[1].verdict, results[1].attempt })
+  end)
+
+  it("is not refused while nobody can say what stands", function()
+    parts.recorder.standing = function() return nil, "the server is away", "unavailable" end
+    hand_in("sum", ENDS_MS + 1)
+    local outcome = grading.grade(parts, request, { lost = false }, false)
+    assert.are.same({ "retry", "unavailable" }, { outcome.kind, outcome.class })
+  end)
+end)
+
 describe("large inputs", function()
   after_each(support.clean)
   setup(function() host.log.configure { level = "error" } end)

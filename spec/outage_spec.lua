@@ -35,6 +35,14 @@ describe("an outage", function()
     assert.is_false(one.is_on)
   end)
 
+  it("is one message failing while something that all need is known to be away", function()
+    assert.is_nil(one:note("a", { kind = "retry", class = "missing", was_tried = true }, true))
+    assert.are.equal("began", one:note("a", { kind = "retry", class = "unavailable", was_tried = true }, true))
+    assert.is_nil(fails "a")
+    assert.is_true(one:explains { kind = "retry", class = "unavailable" })
+    assert.are.equal("ended", works "a")
+  end)
+
   it("is ended by whatever needed the bucket, and by nothing else", function()
     fails "a"
     fails "b"

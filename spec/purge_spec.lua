@@ -261,6 +261,12 @@ describe("purging", function()
       assert.matches("submitter_instructor", message, 1, true)
     end)
 
+    it("knows rows by the names that the database has for those that aren't UTF-8", function()
+      local before = #database.calls
+      assert(open "a\xff/e/s\xfe":find())
+      assert.are.same({ "a\\xff", "e", "s\\xfe", "" }, database.calls[before + 1].parameters)
+    end)
+
     it("says that the database is away, and removes nothing", function()
       for _, statement in ipairs { sql.read_right, sql.read_submissions } do
         database.trouble = function(call)

@@ -97,6 +97,9 @@ end
 -- ---- 2 ----
 
 local senders = { query = true, copy = true }
+-- What statements are sent by, as it is called everywhere: theirs is no `.query` of a URL.
+local connections = { pool = true, transaction = true, connection = true, database = true, asked = true }
+local methods = { query = true, copy = true, script = true }
 
 local function text_at(list, index)
   local token = list[index]
@@ -124,10 +127,19 @@ local function is_named(list, at, modules)
 end
 
 local function is_handed_on(list, at)
-  return text_at(list, at) == HANDED_ON and text_at(list, at + 1) == ","
+  return text_at(list, at) == HANDED_ON and (text_at(list, at + 1) == "," or text_at(list, at + 1) == ")")
 end
 
--- `one:query(…)` with something else than sql.NAME; `one.query` as a value, with which the first argument can't be seen.
+-- `pool.query`, `pool["query"]`: called so, or under another name, it is sent past this rule.
+local function is_taken(list, index)
+  local token, before = list[index], text_at(list, index - 1)
+  if not methods[token.text] then return false end
+  if token.kind == "string" then return before == "[" and text_at(list, index + 1) == "]" end
+  return before == "." and connections[text_at(list, index - 2)] == true and text_at(list, index - 3) ~= "function"
+end
+
+-- `one:query(…)` with something else than sql.NAME; `one.query` as a value, with which the first argument can't be seen. Scripts are
+-- for transactions and migrations, which are handed on like the rest.
 local function check_sending(name, list, modules, found)
   for index, token in ipairs(list) do
     local before, after = text_at(list, index - 1), text_at(list, index + 1)
@@ -137,8 +149,15 @@ local function check_sending(name, list, modules, found)
       if not is_definition and (after ~= "(" or not good) then
         found(token, (":%s( wants sql.NAME, of a module of %s"):format(token.text, STATEMENTS))
       end
-    elseif token.text == "script" and before == ":" and not doors[name] then
-      found(token, ":script( is for transactions and migrations alone")
+    elseif token.kind == "word" and token.text == "script" and before == ":" then
+      local good = is_named(list, index + 2, modules) or is_handed_on(list, index + 2)
+      if not doors[name] then
+        found(token, ":script( is for transactions and migrations alone")
+      elseif after ~= "(" or not good then
+        found(token, (":script( wants sql.NAME, or the %s that was handed on"):format(HANDED_ON))
+      end
+    elseif is_taken(list, index) then
+      found(token, token.text .. ", taken as a function: what it is given can't be seen")
     elseif token.text == "query" and before == "." and after == "," and text_at(list, index + 2):find "^[%a_]" then
       found(token, ".query, handed on as a function: what it is given can't be seen")
     end

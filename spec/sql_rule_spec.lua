@@ -59,7 +59,11 @@ describe("the rule about SQL", function()
       } do
         refuses(name, required .. text, 2, "wants sql.NAME")
       end
-      refuses(name, required .. "pcall(pool.query, pool, text)", 2, "handed on as a function")
+      refuses(name, required .. "pcall(pool.query, pool, text)", 2, "taken as a function")
+      refuses(name, required .. "pcall(other.query, other, text)", 2, "handed on as a function")
+      refuses(name, required .. "self.pool.query(self.pool, text)", 2, "taken as a function")
+      refuses(name, required .. "local send = transaction.copy", 2, "taken as a function")
+      refuses(name, required .. 'pool["query"](pool, text)', 2, "taken as a function")
       refuses(name, "connection:script(text)", 1, ":script( is for transactions")
     end)
 
@@ -96,6 +100,12 @@ describe("the rule about SQL", function()
       takes("lua/submitter/database/pool.lua", text)
       refuses("lua/submitter/database/other.lua", text, 1, "wants sql.NAME")
       refuses("lua/submitter/database/pool.lua", "connection:query(given, parameters)", 1, "wants sql.NAME")
+      local door = "lua/submitter/database/migrations.lua"
+      takes(door, required .. "connection:script(text) connection:script(text, {}) connection:script(sql.begin)")
+      for _, given in ipairs { "'DROP ROLE ' .. name", "text .. name", "file.text", '"BEGIN"' } do
+        refuses(door, ("connection:script(%s)"):format(given), 1, ":script( wants sql.NAME")
+      end
+      refuses(door, 'connection:script "BEGIN"', 1, ":script( wants sql.NAME")
     end)
   end)
 

@@ -168,11 +168,8 @@ static void run_abandon(struct launch *launch) {
 
 static void launch_done(struct work *work) {
     struct launch *launch = (struct launch *)((char *)work - offsetof(struct launch, work));
-    if (!launch->error) {
-        launch->child = child_adopt(&launch->start);
-        if (!launch->child)
-            launch->error = ENOMEM;
-    }
+    if (!launch->error)
+        launch->error = child_adopt(&launch->start, &launch->child);
     if (launch->error || !launch->run) {
         task_complete(&launch->operation);
         return;

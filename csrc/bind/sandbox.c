@@ -174,11 +174,9 @@ static void start_done(void *context, const struct session_error *error) {
 
 static void start_launched(struct work *work) {
     struct start *start = (struct start *)((char *)work - offsetof(struct start, work));
-    if (!start->launch_error) {
-        start->sandbox->session = session_adopt(&start->launched, &start->options, start_done, start);
-        if (!start->sandbox->session)
-            start->launch_error = ENOMEM;
-    }
+    if (!start->launch_error)
+        start->launch_error =
+            session_adopt(&start->launched, &start->options, start_done, start, &start->sandbox->session);
     if (start->launch_error)
         task_complete(&start->operation);
     else if (start->abandoned)

@@ -213,21 +213,21 @@ static void close_stream(struct stream *stream) {
     uv_close((uv_handle_t *)&stream->handle, on_stream_closed);
 }
 
-static bool open_stream(struct child *child, int index, int fd) {
+static int open_stream(struct child *child, int index, int fd) {
     struct stream *stream = &child->streams[index];
     stream->child = child;
     if (fd < 0)
-        return true;
+        return 0;
     uv_pipe_init(loop_get(), &stream->handle, 0);
     stream->handle.data = stream;
     stream->open = true;
     child->handles++;
-    if (uv_pipe_open(&stream->handle, fd) < 0) {
+    int status = uv_pipe_open(&stream->handle, fd);
+    if (status < 0) {
         close(fd);
         close_stream(stream);
-        return false;
     }
-    return true;
+    return -status;
 }
 
 /* waitid(2) as the kernel has it: the fifth argument, which glibc hides, is the usage. */
@@ -264,24 +264,49 @@ static void on_pidfd(uv_poll_t *poll, int status, int events) {
     }
 }
 
-struct child *child_adopt(struct child_start *start) {
+static int open_poll(struct child *child) {
+    int status = uv_poll_init(loop_get(), &child->poll, child->pidfd);
+    if (status < 0)
+        return -status;
+    child->poll.data = child;
+    child->handles++;
+    status = uv_poll_start(&child->poll, UV_READABLE, on_pidfd);
+    if (status < 0)
+        uv_close((uv_handle_t *)&child->poll, on_poll_closed);
+    return -status;
+}
+
+/* Of a child that can't be put on the loop, where its end would be told. No race: nobody else reaps it. */
+static void kill_and_reap(pid_t pid) {
+    kill(pid, SIGKILL);
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+}
+
+int child_adopt(struct child_start *start, struct child **adopted) {
     struct child *child = calloc(1, sizeof *child);
     if (!child) {
-        syscall(SYS_pidfd_send_signal, start->pidfd, SIGKILL, NULL, 0);
-        waitpid(start->pid, NULL, 0);
+        kill_and_reap(start->pid);
         close_all(start->pipes, 3);
         close_fd(&start->pidfd);
-        return NULL;
+        return ENOMEM;
     }
     child->pid = start->pid;
     child->pidfd = take_fd(&start->pidfd);
-    for (int index = 0; index < 3; index++)
-        open_stream(child, index, take_fd(&start->pipes[index]));
-    uv_poll_init(loop_get(), &child->poll, child->pidfd);
-    child->poll.data = child;
-    child->handles++;
-    uv_poll_start(&child->poll, UV_READABLE, on_pidfd);
-    return child;
+    int error = 0;
+    for (int index = 0; index < 3; index++) {
+        int failed = open_stream(child, index, take_fd(&start->pipes[index]));
+        error = error ? error : failed;
+    }
+    error = error ? error : open_poll(child);
+    if (error) {
+        kill_and_reap(child->pid);
+        child->ended = true;
+        child_close(child, SIGKILL);
+        return error;
+    }
+    *adopted = child;
+    return 0;
 }
 
 pid_t child_pid(const struct child *child) {

@@ -52,8 +52,8 @@ int child_start(const struct child_options *options, struct child_start *start);
 
 struct child;
 
-/* Puts a started child on the loop; takes its descriptors over. NULL without memory (the child is killed then). */
-struct child *child_adopt(struct child_start *start);
+/* Puts a started child on the loop; takes its descriptors over. 0 or a positive errno value: then it was killed. */
+int child_adopt(struct child_start *start, struct child **child);
 
 pid_t child_pid(const struct child *child);
 

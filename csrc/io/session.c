@@ -333,14 +333,15 @@ static void send_frames(struct session *session) {
         on_written(frames, 0);
 }
 
-struct session *session_adopt(struct child_start *start, const struct session_options *options, session_done *done,
-                              void *context) {
+int session_adopt(struct child_start *start, const struct session_options *options, session_done *done, void *context,
+                  struct session **adopted) {
     struct session *session = calloc(1, sizeof *session);
-    struct child *child = child_adopt(start);
-    if (!session || !child) {
+    struct child *child = NULL;
+    int error = child_adopt(start, &child);
+    if (error || !session) {
         free(session);
         child_close(child, SIGTERM);
-        return NULL;
+        return error ? error : ENOMEM;
     }
     session->child = child;
     session->limits = options->limits;
@@ -354,7 +355,8 @@ struct session *session_adopt(struct child_start *start, const struct session_op
     child_wait(child, on_end, session);
     child_read(child, CHILD_STDERR, on_errors, session);
     child_read(child, CHILD_STDOUT, on_output, session);
-    return session;
+    *adopted = session;
+    return 0;
 }
 
 const char *session_accounting(const struct session *session) {

@@ -45,9 +45,10 @@ int session_launch(const struct session_options *options, struct child_start *st
 /* error is NULL when all went well, and lives for the call only. */
 typedef void session_done(void *context, const struct session_error *error);
 
-/* Takes over what was launched and builds; done when the walls stand and the runner is ready. NULL without memory. */
-struct session *session_adopt(struct child_start *start, const struct session_options *options, session_done *done,
-                              void *context);
+/* Takes over what was launched and builds; done when the walls stand and the runner is ready. 0 or a positive
+ * errno value: then there is no session, and done isn't called. */
+int session_adopt(struct child_start *start, const struct session_options *options, session_done *done, void *context,
+                  struct session **adopted);
 
 /* "cgroup", "container" or "rlimit", as the runner said. */
 const char *session_accounting(const struct session *session);

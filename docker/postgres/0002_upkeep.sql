@@ -14,6 +14,9 @@ COMMENT ON FUNCTION submitter.assignment_of(text, text, text) IS
 
 -- ---- the version of an assignment's cases ----
 
+-- Higher than before, and never one that there was, also not after the database was restored from a backup: so it is the time in
+-- microseconds, unless clocks went backwards. A worker that outlived the restoring would else take cases that it knows for these.
+
 CREATE FUNCTION submitter.raise_cases_version() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -32,7 +35,10 @@ BEGIN
   END IF;
   -- In the same order everywhere, so that two who change cases of the same assignments wait and don't deadlock.
   PERFORM FROM submitter.assignments WHERE id = ANY (changed) ORDER BY id FOR NO KEY UPDATE;
-  UPDATE submitter.assignments SET cases_version = cases_version + 1, cases_changed_at = now() WHERE id = ANY (changed);
+  UPDATE submitter.assignments
+     SET cases_version = greatest(cases_version + 1, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint),
+         cases_changed_at = clock_timestamp()
+   WHERE id = ANY (changed);
   RETURN NULL;
 END
 $$;

@@ -15,6 +15,7 @@ local END_MS = 5000
 
 ---@class Duties
 ---@field list Duty[]
+---@field is_hurried boolean|nil `once` does no more
 local Duties = {}
 Duties.__index = Duties
 
@@ -68,7 +69,15 @@ end
 ---@param when "before"|"after"
 function Duties:once(when)
   for _, duty in ipairs(self.list) do
-    if (when == "before") == (duty.comes_first == true) then guarded(duty, "run_once") end
+    if (when == "before") == (duty.comes_first == true) and not self.is_hurried then guarded(duty, "run_once") end
+  end
+end
+
+--- Cuts short what `once` is about. Waits for nothing.
+function Duties:hurry()
+  self.is_hurried = true
+  for _, duty in ipairs(self.list) do
+    if not duty.task then duty.body:stop() end
   end
 end
 

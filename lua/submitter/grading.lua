@@ -65,10 +65,13 @@ end
 
 -- What is told, and to whom, when nothing more will be tried.
 local function tell(job, kind, reason, class)
+  if not kind.is_submissions then return publish.failure(job, class, reason) end
   -- What was handed in in time keeps its result when something is refused that came afterwards.
-  local keeps_result = class == "late" and job.truth ~= nil
-  if not kind.is_submissions or keeps_result then return publish.failure(job, class, reason) end
-  local done, message, code = publish.rejection(job, reason)
+  local leaves, message, code = publish.leaves_result(job)
+  if leaves == nil then return nil, message, code end
+  if leaves then return publish.failure(job, class, reason) end
+  local done
+  done, message, code = publish.rejection(job, reason)
   if done then log_published(job) end
   return done, message, code
 end

@@ -20,19 +20,28 @@ local function clear(self)
   self.failures, self.first, self.pause_ms, self.is_on = 0, nil, nil, false
 end
 
+--- Can an outage be to blame for an outcome?
+---@param outcome {kind:string, class:string|nil}
+---@return boolean
+function outage.may_explain(outcome)
+  return general[outcome.class] ~= nil and outcome.kind ~= "lost"
+end
+
 --- Whether it is to blame for an outcome.
 ---@param outcome {kind:string, class:string|nil}
 ---@return boolean
 function Outage:explains(outcome)
-  return self.is_on and general[outcome.class] ~= nil and outcome.kind ~= "lost"
+  return self.is_on and outage.may_explain(outcome)
 end
 
---- Learns from what became of a message. One alone, however often it fails, is no outage.
+--- Learns from what became of a message. One alone, however often it fails, is no outage, unless something that every
+--- submission needs is known to be away.
 ---@param id string the message's
 ---@param outcome {kind:string, class:string|nil, was_tried:boolean|nil} was_tried: whether anything was done that needs more
 ---than the message
+---@param is_known boolean|nil something that all need is known to be away
 ---@return "began"|"ended"|nil change
-function Outage:note(id, outcome)
+function Outage:note(id, outcome, is_known)
   if not outcome.was_tried or outcome.kind == "lost" then return nil end
   local was_on = self.is_on
   if not general[outcome.class] then
@@ -41,7 +50,7 @@ function Outage:note(id, outcome)
   end
   self.failures = self.failures + 1
   self.first = self.first or id
-  self.is_on = self.is_on or self.first ~= id
+  self.is_on = self.is_on or self.first ~= id or is_known == true
   return self.is_on and not was_on and "began" or nil
 end
 

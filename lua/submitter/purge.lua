@@ -6,6 +6,7 @@
 --- and the document are still those that were found is looked at just before they are removed. Stores remove without
 --- conditions, so that between that look and the removal a few milliseconds remain.
 local key = require "submitter.key"
+local legible = require "submitter.record.legible"
 local parallel = require "submitter.parallel"
 local schema = require "submitter.schema"
 local sql = require "submitter.database.statements.purge"
@@ -81,7 +82,8 @@ local function read_rows(self, found)
   if not self.database then return true end
   local path = self.path
   local result, message, code = self.database:query(sql.read_submissions,
-    { path.admin, path.event or "", path.assignment or "", path.subid or "" }, { safe = true })
+    { legible.name(path.admin), legible.name(path.event or ""), legible.name(path.assignment or ""), path.subid or "" },
+    { safe = true })
   if not result then return nil, message, code end
   for _, row in ipairs(result.rows) do
     local one = candidate_of(found, {
@@ -195,7 +197,8 @@ end
 local function delete_row(self, one, outcome)
   if not one.has_row then return true end
   local result, message, code = self.database:query(sql.delete_submission,
-    { one.admin, one.event, one.assignment, one.subid, self.before_ms / 1000 }, { safe = true })
+    { legible.name(one.admin), legible.name(one.event), legible.name(one.assignment), one.subid,
+      self.before_ms / 1000 }, { safe = true })
   if not result then return nil, message, code end
   for _, count in pairs(result.rows[1]) do outcome.rows = outcome.rows + count end
   return true

@@ -11,6 +11,7 @@ local outage = require "submitter.outage"
 local pipeline = require "submitter.pipeline"
 local retry = require "submitter.retry"
 local services = require "submitter.services"
+local sql = require "submitter.database.statements.session"
 local submission = require "submitter.submission"
 
 local worker = {}
@@ -20,6 +21,8 @@ local worker = {}
 local RECEIVE_MS = 20000
 -- How often `once` looks whether others have finished what they hold.
 local ONCE_FIRST_MS, ONCE_LONGEST_MS = 20, 500
+-- For so long `once` waits for a database that went away.
+local ONCE_AWAY_MS = 30000
 -- After so many answers in a row that only somebody else's change could better (a right, a key, a queue that isn't there)
 -- `once` gives up.
 local ONCE_REFUSALS = 5
@@ -103,6 +106,12 @@ local function with_failed_records(outcome, failed)
   return outcome
 end
 
+-- Whether a message that fails once more is given up: never for what isn't its fault.
+function Worker:is_last(message)
+  return message.failures + 1 >= self.configuration.failure_limit and not self.outage.is_on
+    and not self:database_problem()
+end
+
 function Worker:grade(message, kept)
   local requests, skipped, failed = submission.parse_message(message.body)
   if not requests then return { kind = "dead", reason = skipped, class = failed } end
@@ -110,7 +119,7 @@ function Worker:grade(message, kept)
     local reason = skipped[1] and skipped[1].reason or "it has no records"
     host.log.debug("message_announces_nothing", { id = message.id, reason = reason })
   end
-  local is_last = message.failures + 1 >= self.configuration.failure_limit and not self.outage.is_on
+  local is_last = self:is_last(message)
   local decisive = { kind = "done" }
   for _, request in ipairs(requests) do
     local outcome = self:alone(request, function() return grading.grade(self, request, kept, is_last) end)
@@ -123,10 +132,14 @@ function Worker:grade(message, kept)
 end
 
 -- What isn't the message's fault isn't counted against it: it is given back. A worker that is to end with the queue has no
--- other end for what can't be graded than to give it up.
+-- other end for what can't be graded than to give it up; but while its database is away that ends the worker (`serve_once`).
 function Worker:notice(message, outcome)
-  if self.once then return end
-  local change = self.outage:note(message.id, outcome)
+  local is_known = self:database_problem() ~= nil
+  if self.once then
+    if is_known and outcome.kind == "retry" and outage.may_explain(outcome) then outcome.kind = "put_off" end
+    return
+  end
+  local change = self.outage:note(message.id, outcome, is_known)
   if change == "began" then
     host.log.error("outage_began", { reason = outcome.reason, class = outcome.class,
       hint = "one message at a time is tried until one can be graded; none of them counts it as a failure" })
@@ -224,6 +237,16 @@ function Worker:database_problem()
   return away and ("the database is away since %s: %s"):format(host.clock.utc(away.since_ms), away.reason) or nil
 end
 
+-- Why `once` ends, where the database is not there, or no more for too long; nil where it is.
+function Worker:lacks_database(patience_ms)
+  if not self.database then return nil end
+  local away = self.database:state().away
+  if patience_ms > 0 and not (away and host.clock.now_ms() - away.since_ms >= patience_ms) then return nil end
+  local answer, message, code = self.database:query(sql.ping, {}, { safe = true })
+  if answer then return nil end
+  return message .. "; what is in the queue is left there", code
+end
+
 -- How many submissions may be in flight now. In an outage one is enough to find out whether it is over.
 function Worker:slots()
   return self.outage.is_on and 1 or self.configuration.slots
@@ -285,11 +308,13 @@ function Worker:serve()
 end
 
 -- Polls until the queue holds nothing, also nothing that another worker has or that waits for its next try. Returns why it
--- gave up, where the queue goes on refusing.
+-- gave up, where the queue goes on refusing or the database stays away.
 function Worker:serve_once()
   local rules = self.queue.once or EXACT
   local pause_ms, found_nothing, refusals = ONCE_FIRST_MS, 0, 0
   while not self.stopping do
+    local lacking, class = self:lacks_database(ONCE_AWAY_MS)
+    if lacking then return lacking, class end
     if self.in_flight >= self.configuration.slots then
       self:wait_for_change()
     else
@@ -321,6 +346,7 @@ function Worker:stop()
   if self.stopping then return end
   self.stopping = true
   self.changed:set()
+  if self.once then self.duties:hurry() end
   if self.waits_for_messages then self.poller:cancel("the worker stops") end
 end
 
@@ -328,6 +354,10 @@ function Worker:work(once)
   -- Where nothing can be graded, messages are better left in the queue than taken and failed.
   local warm, message, code = self.runner:warm(self.configuration.slots)
   if not warm then return nil, message, code end
+  if once then
+    message, code = self:lacks_database(0)
+    if message then return nil, message, code end
+  end
   local description = self.runner:describe()
   host.log.info("worker_started", {
     slots = self.configuration.slots, once = once, runner = description.kind, python = description.version,

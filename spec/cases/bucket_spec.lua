@@ -1,5 +1,7 @@
 local bucket = require "submitter.cases.bucket"
+local cases = require "submitter.cases"
 local key = require "submitter.key"
+local replace = require "submitter.cases.bucket_replace"
 
 local store = require "spec.fake.store"
 
@@ -97,6 +99,109 @@ describe("cases in the bucket", function()
     assert.is_nil(found)
     assert.are.equal("no route to the bucket", message)
     assert.are.equal("unavailable", code)
+  end)
+end)
+
+-- Another program, or person, works on the same objects between one request and the next.
+describe("cases that are replaced while they are read", function()
+  local location = assert(key.location("a", "e", "s", subid))
+  local names = key.names(location, "test")
+  local grading = "a/e/s/grading/"
+
+  local function lines_of(input_text, expected_text)
+    local found = assert(cases.lines(input_text, expected_text))
+    found.input_text, found.expected_text = input_text, expected_text
+    return found
+  end
+
+  local forms = {
+    lines_of("1\n", "a\n"), lines_of("2\n", "b\n"),
+    assert(cases.pairs { one = { ["in"] = "3", out = "c" }, two = { ["in"] = "4", out = "d" } }),
+    assert(cases.pairs { one = { ["in"] = "5", out = "e" }, two = { ["in"] = "6", out = "f" } }),
+    assert(cases.pairs { one = { ["in"] = "7", out = "g" } }),
+  }
+
+  -- Writes of a replacement, each to be made when it is its turn.
+  local function writes_of(before, after)
+    local copy = store.open {}
+    assert(replace(copy, names, before))
+    local states = {}
+    local put, delete = copy.put, copy.delete
+    copy.put = function(self, name, text) states[#states + 1] = { name, text } return put(self, name, text) end
+    copy.delete = function(self, name) states[#states + 1] = { name } return delete(self, name) end
+    assert(replace(copy, names, after))
+    return states
+  end
+
+  -- Reads while a replacement makes `first` writes before the read's request `at`, and the rest before its request `later`.
+  local function read_between(before, after, first, at, later)
+    local held = store.open {}
+    assert(replace(held, names, before))
+    local writes, made, requests = writes_of(before, after), 0, 0
+    local function advance(up_to)
+      while made < math.min(up_to, #writes) do
+        made = made + 1
+        local name, text = writes[made][1], writes[made][2]
+        held.objects[name], held.times[name] = text, 1800000000000 + made
+      end
+    end
+    held.fail = function()
+      requests = requests + 1
+      if requests == at then advance(first) end
+      if requests == later then advance(#writes) end
+    end
+    local found, _, code = bucket.read(held, names)
+    return found, code, #writes
+  end
+
+  it("are those before or those after, or it is said that they are on their way", function()
+    local seen_before, seen_after = 0, 0
+    for _, before in ipairs(forms) do
+      for _, after in ipairs(forms) do
+        if before ~= after then
+          local count = #writes_of(before, after)
+          for first = 0, count do
+            for at = 1, 9 do
+              for later = at, 10 do
+                local found, code = read_between(before, after, first, at, later)
+                if found then
+                  assert.is_true(found.sha256 == before.sha256 or found.sha256 == after.sha256)
+                  seen_before = seen_before + (found.sha256 == before.sha256 and 1 or 0)
+                  seen_after = seen_after + (found.sha256 == after.sha256 and 1 or 0)
+                else
+                  assert.are.equal("not_found", code)
+                end
+              end
+            end
+          end
+        end
+      end
+    end
+    assert.is_true(seen_before > 0 and seen_after > 0)
+  end)
+
+  it("are left for later when there is no end of it", function()
+    local held = store.open { [grading .. "test.in"] = "1\n", [grading .. "test.out"] = "2\n" }
+    local count = 0
+    held.fail = function()
+      count = count + 1
+      held.times[grading .. "test.in"] = count
+    end
+    local found, message, code = bucket.read(held, names)
+    assert.is_nil(found)
+    assert.are.equal("not_found", code)
+    assert.matches("are being replaced", message, 1, true)
+  end)
+
+  it("can't be told apart from others where the bucket doesn't answer: then nothing is read", function()
+    for _, objects in ipairs {
+      { [grading .. "test.in"] = "1\n", [grading .. "test.out"] = "2\n" },
+      { [grading .. "test/1.in"] = "1\n", [grading .. "test/1.out"] = "2\n" },
+    } do
+      local held = store.open(objects)
+      held.fail = function(call) if call:find "^head" then return "no route", "unavailable" end end
+      assert.are.same({ nil, "no route", "unavailable" }, { bucket.read(held, names) })
+    end
   end)
 end)
 

@@ -47,6 +47,14 @@ describe("replacing cases in the database", function()
     return calls[1] and calls[1].rows
   end
 
+  it("writes a name that isn't UTF-8 as whoever records results does", function()
+    is_new.administrator = 1
+    local done = assert(replace(database, { admin = "a\xff", event = "e", assignment = "s\xfe" }, "test",
+      { line(1, "1", "2") }))
+    assert.are.same({ "administrator a\\xff" }, done.made)
+    assert.are.same({ "a\\xff", "e", "s\\xfe" }, database:asked(sql.lock_assignment)[1].parameters)
+  end)
+
   it("puts them there in one transaction", function()
     local null = host.postgres.null
     local whole = { form = "file", name = "n", points = 2, visibility = "hidden" }

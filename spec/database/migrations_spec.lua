@@ -264,6 +264,22 @@ describe("submitter.database.migrations", function()
       refuses("no route to host", "unavailable")
     end)
 
+    it("gives a file and the rights as long as they take, and no longer than usual to all else", function()
+      local given = {}
+      local connect = server.connect
+      function server.connect(options)
+        local connection = connect(options)
+        function connection:script(text, limits)
+          given[trim(text)] = limits and limits.timeout_ms or "usual"
+          return getmetatable(self).__index.script(self, text, limits)
+        end
+        return connection
+      end
+      assert(apply())
+      for _, text in ipairs { one, two, "GRANT" } do assert.is_true(given[text] >= 24 * 60 * 60 * 1000, text) end
+      assert.equal("usual", given.BEGIN)
+    end)
+
     it("connects as it was told", function()
       assert(migrations.apply { directory = usual(), postgres = server, url = "host=h", connect_timeout_ms = 7 })
       assert.same({ url = "host=h", connect_timeout_ms = 7, application_name = "submitter database migrate" },

@@ -33,6 +33,13 @@ describe("the grade book of a database", function()
     assert.are.same({ "a", "", "", "", "", { "e/t" } }, pool:asked(sql.read_book)[2].parameters)
   end)
 
+  it("asks by the names that the database has for those that aren't UTF-8", function()
+    pool:answer(sql.read_assignments, {})
+    assert(rows "a\xff/e/s\xfe")
+    assert.are.same({ "a\\xff", "e", "s\\xfe" }, pool:asked(sql.read_assignments)[1].parameters)
+    assert.are.same({ "a\\xff", "e", "s\\xfe", "", "", {} }, pool:asked(sql.read_book)[1].parameters)
+  end)
+
   it("makes rows of rows", function()
     book[1] = {
       email = "ann@example.org", name = "Ann", event = "e", assignment = "s", mode = "test", verdict = "WA",

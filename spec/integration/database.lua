@@ -4,6 +4,7 @@
 local root = (arg[0]:match "^(.*)/[^/]*$" or ".") .. "/../.."
 package.path = root .. "/?.lua;" .. package.path
 
+local book = require "spec.integration.book"
 local host = require "submitter.host"
 local postgres = require "spec.postgres"
 local submit = require "submitter.cli.submit"
@@ -17,100 +18,12 @@ local PATIENCE_MS = 600000
 local check, must = support.check, support.must
 local server = postgres.shared()
 
--- A deployment with a database of its own, whose workers are no more than submitter_worker.
-local function deployment(name)
-  local owner = server:migrated()
-  local database_name = owner:match "dbname=(%S+)"
-  server:sql(owner, "DO $$ BEGIN CREATE ROLE spec_worker LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$; "
-    .. "GRANT submitter_worker TO spec_worker")
-  local settings = { database = ("postgres { url = %q }"):format(server:url_of(database_name, "spec_worker")) }
-  return support.deployment(name, settings), owner
-end
+local function deployment(name) return book.deployment(server, name) end
+local function number(owner, text) return book.number(server, owner, text) end
+local function check_book(...) book.check(server, ...) end
+local submitter, move_cases, check_settled, stop = book.submitter, book.move_cases, book.check_settled, book.stop
 
--- What a command printed.
-local function submitter(services, owner, ...)
-  local ended = must(host.child.run {
-    program = host.system.executable(), arguments = { ... }, limit_bytes = 64 << 20,
-    environment = { PATH = "/usr/bin:/bin", SUBMITTER_CONFIG = services.path, SUBMITTER_DATABASE_URL = owner },
-  })
-  if ended.exit_code ~= 0 then
-    error(("submitter %s: exit code %s: %s%s"):format(table.concat({ ... }, " "), ended.exit_code, ended.stderr,
-      ended.stdout))
-  end
-  return ended.stdout
-end
-
--- Brings the cases that were put into the bucket into the database, and takes them out of the bucket.
-local function move_cases(services, owner)
-  for _, assignment in ipairs { "sum", "echo", "route" } do
-    local folder = ("integration/spring/%s/grading/"):format(assignment)
-    for _, half in ipairs { "in", "out" } do
-      must(services.folder:write(assignment .. "." .. half, must(services.store:get(folder .. "test." .. half))))
-      must(services.store:delete(folder .. "test." .. half))
-    end
-    local place = services.folder:path() .. "/" .. assignment
-    submitter(services, owner, "cases", "import", "integration/spring/" .. assignment, "--in", place .. ".in", "--out",
-      place .. ".out")
-  end
-end
-
-local function number(owner, text)
-  return tonumber((server:sql(owner, text)))
-end
-
-local consistent = {
-  ["results"] = "SELECT count(*) FROM submitter.results",
-  ["submissions"] = "SELECT count(*) FROM submitter.submissions",
-  ["team members"] = "SELECT count(*) FROM submitter.teams",
-}
-
--- One row a submission, its cases once, and the same in the bucket.
-local function check_book(services, owner, handed, what)
-  for name, statement in pairs(consistent) do
-    local rows = number(owner, statement)
-    check(rows == #handed, ("%s: %d %s"):format(what, #handed, name), rows)
-  end
-  local odd = server:sql(owner, [[
-    SELECT s.subid, r.total, count(c.number) FROM submitter.results r
-      JOIN submitter.submissions s ON s.id = r.submission_id
-      LEFT JOIN submitter.case_results c ON c.result_id = r.id AND c.run = r.run
-      GROUP BY s.subid, r.id, r.total HAVING count(c.number) <> r.total]])
-  check(odd == "", what .. ": as many rows of cases as cases", odd)
-  local verdicts, different = {}, {}
-  for line in server:sql(owner, "SELECT s.subid || ' ' || r.verdict || ' ' || r.passed || ' ' || r.attempt FROM "
-    .. "submitter.results r JOIN submitter.submissions s ON s.id = r.submission_id"):gmatch "[^\n]+" do
-    verdicts[line:match "^%x+"] = line:match " (.*)$"
-  end
-  for _, one in ipairs(handed) do
-    local truth = host.json.decode(services.store:get(
-      ("%s/grading/results/%s.json"):format(one.location.base, one.location.subid)) or "{}")
-    local expected = ("%s %s %s"):format(truth.verdict, truth.passed, truth.attempt)
-    if verdicts[one.location.subid] ~= expected then
-      different[#different + 1] = ("%s: %s in the bucket, %s in the database"):format(one.name, expected,
-        tostring(verdicts[one.location.subid]))
-    end
-  end
-  check(#different == 0, what .. ": bucket and database agree",
-    table.concat(different, "; ", 1, math.min(5, #different)))
-end
-
-local function check_settled(services, what)
-  local letters = must(services.queue:dead_letters())
-  local failed = {}
-  for _, letter in ipairs(letters) do
-    if letter.class ~= "rejected" then failed[#failed + 1] = tostring(letter.reason) end
-  end
-  check(#failed == 0, what .. ": no dead letter but of what can't be graded", table.concat(failed, "; "))
-  local left = support.settle(services)
-  check(#left == 0, what .. ": no message, job folder, process or control group is left", table.concat(left, "; "))
-end
-
-local function stop(worker, what)
-  worker.child:kill "TERM"
-  local log, ended = support.wait_worker(worker)
-  check(ended.exit_code == 0, what .. ": a worker ends when told to", log:sub(-2000))
-  return log
-end
+local RESULTS = "SELECT count(*) FROM submitter.results"
 
 local function crowd()
   local services, owner = deployment "database-crowd"
@@ -136,16 +49,13 @@ local function outage()
   local handed = support.hand_in(services, outage_count, 3)
   move_cases(services, owner)
   local worker = support.start_worker(services, { once = false })
-  local function results() return number(owner, consistent.results) end
+  local function results() return number(owner, RESULTS) end
   support.await("some are recorded", PATIENCE_MS, function() return results() >= outage_count // 4 end)
   server:kill()
   host.clock.sleep_ms(AWAY_MS)
   server:resume()
   support.await("all are recorded", PATIENCE_MS, function() return results() >= outage_count end)
-  support.await("the queue is empty", PATIENCE_MS, function()
-    local depth = must(services.queue:depth())
-    return depth.ready + depth.held == 0
-  end)
+  book.await_empty_queue(services, PATIENCE_MS)
   local log = stop(worker, "outage")
   check(log:find('"event":"database_away"', 1, true) and log:find('"event":"database_back"', 1, true),
     "outage: its log says when the database was away", log:sub(1, 2000))
@@ -176,7 +86,7 @@ local function the_end()
   must(services.store:put(("%s/%s/echo/grading/grade.in"):format(ADMIN, EVENT), "x\n"))
   must(services.store:put(("%s/%s/echo/grading/grade.out"):format(ADMIN, EVENT), "x\n"))
   local workers = { support.start_worker(services, { once = false }), support.start_worker(services, { once = false }) }
-  support.await("the test cases are graded", PATIENCE_MS, function() return number(owner, consistent.results) >= 30 end)
+  support.await("the test cases are graded", PATIENCE_MS, function() return number(owner, RESULTS) >= 30 end)
   server:sql(owner, ("SELECT submitter.schedule('%s', '%s', NULL, now())"):format(ADMIN, EVENT))
   local wanted = {}
   for _, one in ipairs(handed) do
@@ -196,8 +106,8 @@ local function the_end()
     SELECT string_agg(DISTINCT r.cases_source || ' ' || s.assignment, ', ') FROM submitter.results r
       JOIN submitter.submissions s ON s.id = r.submission_id WHERE mode = 'grade' AND verdict <> 'REJ']])
   check(sources == "bucket echo, postgres sum", "end: cases came from the database, else from the bucket", sources)
-  local book = submitter(services, owner, "results", ADMIN .. "/" .. EVENT, "--format", "csv")
-  local line = book:match("[^\n]*" .. late.location.subid .. "[^\n]*") or book
+  local listed = submitter(services, owner, "results", ADMIN .. "/" .. EVENT, "--format", "csv")
+  local line = listed:match("[^\n]*" .. late.location.subid .. "[^\n]*") or listed
   check(line:find "grade" and line:find "AC" and line:find ",yes," and not line:find "test",
     "end: who came late is graded on the grade cases alone, and late in the grade book", line)
   check_settled(services, "end")
@@ -240,8 +150,8 @@ local function hostility()
   local names = server:sql(owner,
     "SELECT DISTINCT administrator || '|' || event || '|' || assignment FROM submitter.submissions")
   check(names == HOSTILE_NAME .. "|e'\"$$|a\\", "hostile: names are what they were", names)
-  local book = submitter(services, owner, "results", HOSTILE_NAME, "--format", "csv")
-  check(book:find(subids[1], 1, true), "hostile: the grade book has them", book)
+  local listed = submitter(services, owner, "results", HOSTILE_NAME, "--format", "csv")
+  check(listed:find(subids[1], 1, true), "hostile: the grade book has them", listed)
   check_settled(services, "hostile")
   services:close()
 end

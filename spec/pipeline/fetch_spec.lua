@@ -225,10 +225,31 @@ describe("fetch", function()
         table.move(asked, #asked - 2, #asked, 1, {}))
     end)
 
+    it("decides it, and then nothing of what was read before counts", function()
+      uploaded { [document_key] = 5000, [source_key] = 5001 }
+      local get, asked = parts.store.get, 0
+      function parts.store.get(self, object_key, options)
+        if object_key == source_key then
+          asked = asked + 1
+          if asked == 2 then return nil, "there is no object " .. object_key, "not_found" end
+        end
+        return get(self, object_key, options)
+      end
+      fails("missing", "there is no object", { recorder = recorder(5000) })
+      assert.are.equal("grade", job.mode)
+      assert.is_nil(job.source)
+      assert(fetch.complete(job))
+      local without = job.source_sha256
+      assert(run { recorder = recorder(5000) })
+      assert.are_not.equal(without, job.source_sha256)
+    end)
+
     it("is the earlier one where the database knows the same program from before", function()
       uploaded { [document_key] = 5000, [source_key] = 5000 }
       assert(run { recorder = recorder(4000, 3000) })
       assert.are.equal("test", job.mode)
+      assert.are.equal(3000, job.submitted_ms)
+      assert(fetch.complete(job))
       assert.are.equal(3000, job.submitted_ms)
       assert(run { recorder = recorder(4000, 4500) })
       assert.are.equal("grade", job.mode)

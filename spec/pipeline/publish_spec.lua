@@ -447,6 +447,44 @@ describe("with a database", function()
     assert.are.equal(parts.store.objects[truth_key], parts.store.objects[result_key])
   end)
 
+  it("records what stands in the bucket alone before another takes its place", function()
+    recorder.trouble = { { "killed", "unavailable" } }
+    graded()
+    local first = parts.store.objects[truth_key]
+    parts.store.objects[fake.prefix .. ".py"] = "sum"
+    assert(graded())
+    assert.are.equal(2, #recorder.results)
+    local former, second = recorder.results[1], recorder.results[2]
+    assert.are.same({ 1, "WA", 2, "AC" }, {
+      former.document.attempt, former.document.verdict, second.document.attempt, second.document.verdict,
+    })
+    assert.are.equal(former.document, former.job.standing)
+    assert.are_not.equal(first, parts.store.objects[truth_key])
+    -- Also where the other is a refusal.
+    parts.store.objects[fake.prefix .. ".py"] = ""
+    local job = fake.job(parts, { recorder = recorder })
+    local _, message = pipeline.run(job, parts.steps)
+    assert(publish.rejection(job, message))
+    pipeline.close(job)
+    assert.are.same({ 2, 3 }, { recorder.results[3].document.attempt, recorder.results[4].document.attempt })
+  end)
+
+  it("puts nothing in the place of a result while it can't be recorded, unless it never can", function()
+    assert(deliver(parts))
+    local first = parts.store.objects[truth_key]
+    parts.store.objects[fake.prefix .. ".py"] = "sum"
+    recorder.trouble = { { "the server is away", "unavailable" } }
+    assert.are.equal("unavailable", select(3, graded()))
+    assert.are.equal(first, parts.store.objects[truth_key])
+    for _, class in ipairs { "attempt_taken", "invalid" } do
+      parts.store.objects[fake.prefix .. ".py"] = class == "invalid" and "echo" or "sum"
+      recorder.results, recorder.trouble = {}, { { "it can't be", class } }
+      local lines = support.logged(function() assert(graded()) end)
+      assert.are.same({ "former_result_not_recorded", class }, { lines[1].event, lines[1].fields.class })
+      assert.are.equal(1, #recorder.results)
+    end
+  end)
+
   it("goes on counting from what the database knows", function()
     recorder.standing_row = { attempt = 4, run = 9, source_sha256 = ("0"):rep(64) }
     assert(graded())

@@ -8,6 +8,7 @@ local key = require "submitter.key"
 local postgres = require "spec.postgres"
 local postgres_source = require("submitter.cases").postgres_source
 local replace = require "submitter.cases.postgres_replace"
+local sql = require "submitter.database.statements.cases"
 local support = require "spec.cli.support"
 
 local store = require "spec.fake.store"
@@ -105,6 +106,45 @@ describe("cases in a real PostgreSQL", function()
     assert.are.same({ 1, 10000 }, { counted.queries, counted.rows })
     for _ = 1, 5 do assert(source:read(asked())) end
     assert.are.same({ 6, 10005 }, { counted.queries, counted.rows })
+  end)
+
+  it("aren't looked at while nothing changed, also where one assignment has them all", function()
+    local pool = open()
+    assert(replace(pool, place, "test", { line(1, "1", "2") }))
+    server:sql(url, "INSERT INTO submitter.cases (assignment_id, mode, position, input, expected) "
+      .. "SELECT id, 'test', number, '1', '2' FROM submitter.assignments, generate_series(2, 20000) AS number; ANALYZE")
+    local function plan(known)
+      return server:sql(url, ("SET plan_cache_mode = force_generic_plan; PREPARE reading AS %s; "
+        .. "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) EXECUTE reading ('a', 'e', 's', 'test', %s, 100001)"):format(
+        sql.read_cases, known))
+    end
+    local nothing_new = plan(server:sql(url, "SELECT id || ', ' || cases_version FROM submitter.assignments"))
+    assert.matches("on cases one (never executed)", nothing_new, 1, true)
+    assert.matches("on cases one (actual rows=20000", plan "0, 0", 1, true)
+  end)
+
+  it("keep nobody from recording results while they are replaced", function()
+    assert(replace(open(), place, "test", { line(1, "1", "2") }))
+    local is_locked, may_end, ended = host.task.event(), host.task.event(), nil
+    local writer = host.task.spawn("replaces", function()
+      return open():transaction(function(transaction)
+        assert(transaction:query(sql.lock_assignment, { place.admin, place.event, place.assignment }))
+        assert(transaction:query(sql.delete_cases, { 1, "test" }))
+        is_locked:set()
+        may_end:wait()
+        return true
+      end)
+    end)
+    is_locked:wait()
+    local recorded = pcall(function()
+      server:sql(url, ("SET lock_timeout = '10s'; INSERT INTO submitter.submissions (administrator, event, assignment, "
+        .. "subid, submitted_at) VALUES ('a', 'e', 's', '%s', now())"):format(subid))
+      ended = server:sql(url, "SELECT assignment_id IS NOT NULL FROM submitter.submissions")
+    end)
+    may_end:set()
+    assert(writer:join())
+    assert.is_true(recorded)
+    assert.are.equal("t", ended)
   end)
 
   it("are at once the new ones, whoever changes them", function()

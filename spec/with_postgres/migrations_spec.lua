@@ -197,6 +197,7 @@ describe("submitter.database.migrations, on PostgreSQL", function()
       CREATE SCHEMA submitter AUTHORIZATION hurried;
       ALTER ROLE hurried SET statement_timeout = '5s';
       ALTER ROLE hurried SET lock_timeout = '200ms';
+      ALTER ROLE hurried SET default_transaction_isolation = 'serializable';
       ALTER ROLE hurried SET search_path = evil, pg_catalog;
       CREATE SCHEMA evil;
       CREATE FUNCTION evil.now() RETURNS timestamptz LANGUAGE sql AS $$ SELECT timestamptz '1970-01-01' $$;
@@ -215,6 +216,21 @@ describe("submitter.database.migrations, on PostgreSQL", function()
     assert.is_true(has_waited)
     assert.equal("t", server:sql(url, "SELECT min(applied_at) > '2000-01-01' FROM submitter.migrations"))
     server:sql(url, "DROP OWNED BY hurried CASCADE; DROP ROLE hurried")
+  end)
+
+  it("two at once take turns also where transactions see nothing that others did after they began", function()
+    local url = server:database()
+    server:sql(url, ("ALTER DATABASE %s SET default_transaction_isolation = 'repeatable read'"):format(
+      url:match "dbname=(%S+)"))
+    local slow = more { ["0001_grade_book.sql"] = migrations.read().list[1].text .. "\nSELECT pg_sleep(0.5);\n" }
+    local results, tasks = {}, {}
+    for number = 1, 2 do
+      tasks[number] = host.task.spawn("migrate", function()
+        results[number] = table.pack(migrations.apply { url = url, directory = slow })
+      end)
+    end
+    for _, task in ipairs(tasks) do task:join() end
+    for _, result in ipairs(results) do assert(table.unpack(result, 1, result.n)) end
   end)
 
   it("a dump that is restored elsewhere is as good", function()

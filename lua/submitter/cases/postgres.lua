@@ -1,6 +1,7 @@
 --- Cases in PostgreSQL: the rows of `submitter.cases` of an assignment and mode. They are kept with the version that the
 --- assignment had: while that is the same, only it is asked for.
 local identity = require "submitter.cases.identity"
+local legible = require "submitter.record.legible"
 local limits = require "submitter.cases.limits"
 local schema = require "submitter.schema"
 local shared_reads = require "submitter.cases.shared_reads"
@@ -99,8 +100,8 @@ end
 local function ask(self, key, location, mode)
   local held = self.sets[key]
   local result, message, code = self.database:query(sql.read_cases, {
-    location.admin, location.event, location.assignment, mode, held and held.assignment_id or 0,
-    held and held.version or 0, limits.cases + 1,
+    legible.name(location.admin), legible.name(location.event), legible.name(location.assignment), mode,
+    held and held.assignment_id or 0, held and held.version or 0, limits.cases + 1,
   }, { safe = true, limit_bytes = limits.all_bytes + limits.cases * ROW_BYTES })
   if not result then
     if code == "too_large" then return too_many_bytes(location, mode) end
@@ -135,10 +136,6 @@ end
 function Source:read(asked)
   local location, mode = asked.location, asked.mode
   local key = ("%s/%s/%s/%s"):format(location.admin, location.event, location.assignment, mode)
-  -- The database's texts are UTF-8, and it refuses to look for anything else.
-  if not utf8.len(key) then
-    return nil, ("the database has no cases of %s: the name isn't UTF-8"):format(units.format_text(key)), "not_found"
-  end
   return self.reads:read(key, function() return ask(self, key, location, mode) end)
 end
 

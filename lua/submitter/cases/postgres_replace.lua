@@ -1,6 +1,7 @@
 --- Puts cases into the database in the place of those of an assignment and mode, in one transaction: who grades meanwhile gets
 --- the old ones or the new ones.
 local host = require "submitter.host"
+local legible = require "submitter.record.legible"
 local limits = require "submitter.cases.limits"
 local sql = require "submitter.database.statements.cases"
 local unstorable = require "submitter.cases.unstorable"
@@ -94,16 +95,20 @@ end
 --- Replaces them. Where the very same stand already nothing is written, and workers that know them needn't read them again.
 ---@async
 ---@param database table a pool of submitter.database
----@param place {admin:string, event:string, assignment:string}
+---@param named {admin:string, event:string, assignment:string} as in keys; the database has them as `record.legible` writes
+--- them
 ---@param mode "test"|"grade"
 ---@param list table[] case records, numbered from 1 on
 ---@return {made:string[], replaced:integer, own:integer, unchanged:boolean}|nil done made: which of administrator, event and
 --- assignment weren't there before. replaced: how many cases stood. own: how many of them had points or a visibility.
 ---@return string|nil message
 ---@return "instructor"|"unavailable"|"environment"|string|nil code
-return function(database, place, mode, list)
+return function(database, named, mode, list)
   local fits, message, code = check(list)
   if not fits then return nil, message, code end
+  local place = {
+    admin = legible.name(named.admin), event = legible.name(named.event), assignment = legible.name(named.assignment),
+  }
   return database:transaction(function(transaction)
     local made, problem, kind = make_missing(transaction, place)
     if not made then return nil, problem, kind end

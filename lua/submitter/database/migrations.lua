@@ -14,6 +14,8 @@ local FILE_LIMIT_BYTES = 1 << 20
 local CONNECT_TIMEOUT_MS = 5000
 -- How long another migrator is waited for.
 local LOCK_TIMEOUT_MS = 10 * 60 * 1000
+-- A file may have to wait for workers, and to write a large table anew.
+local FILE_TIMEOUT_MS = 24 * 60 * 60 * 1000
 
 -- Beside the Lua modules, by where they are: in the tree, installed by make, installed by LuaRocks.
 local places = { "../docker/postgres", "../postgres", "postgres" }
@@ -200,8 +202,8 @@ local function query(connection, what, text, parameters, timeout_ms)
 end
 
 ---@async
-local function script(connection, what, text)
-  local result, message, code, details = connection:script(text)
+local function script(connection, what, text, timeout_ms)
+  local result, message, code, details = connection:script(text, timeout_ms and { timeout_ms = timeout_ms })
   if result then return true end
   return failed(what, message, code, details)
 end
@@ -273,7 +275,7 @@ end
 ---@async
 local function apply_file(connection, file)
   local what = ("migration %s wasn't applied, and nothing of it was kept"):format(file.name)
-  local good, message, code = script(connection, what, file.text)
+  local good, message, code = script(connection, what, file.text, FILE_TIMEOUT_MS)
   if not good then return nil, message, code end
   if connection:state() ~= "transaction" then
     return nil, ("migration %s ends the transaction that it is applied in: a file holds no BEGIN, COMMIT or ROLLBACK")
@@ -322,7 +324,7 @@ local function apply_all(connection, files, tell)
     end
   until not name
   local granted, message, code = alone(connection, tell, function()
-    return script(connection, "the rights weren't granted", files.rights)
+    return script(connection, "the rights weren't granted", files.rights, FILE_TIMEOUT_MS)
   end)
   if not granted then return nil, message, code end
   return applied

@@ -3,7 +3,8 @@
 --- Names come from students, and a spreadsheet takes a cell that begins with = + - @ for a formula, which may run programs or
 --- send the book away (https://owasp.org/www-community/attacks/CSV_Injection). Such a text gets an apostrophe in front. Some
 --- drop white space before they look, and some read full-width signs as plain ones; where the semicolon separates cells the
---- rest of a text may become a cell of its own, and so may a new line. Figures of ours are written as they are.
+--- rest of a text may become a cell of its own, and so may a new line; its quotes then count as they please. Figures of ours
+--- are written as they are.
 local host = require "submitter.host"
 
 local csv = {}
@@ -23,8 +24,8 @@ end
 local starts_formula = set { 0x3D, 0x2B, 0x2D, 0x40, 0xFF1D, 0xFF0B, 0xFF0D, 0xFF20 }
 -- Tab, LF, CR, and the separator of cells where the comma is in numbers.
 local begins_cell = set { 0x09, 0x0A, 0x0D, 0x3B }
--- White space and what can't be seen, control characters apart.
-local is_blank = set { 0x20, 0x7F, 0xA0, 0xAD, 0x1680, 0x180E, 0x2028, 0x2029, 0x202F, 0x205F, 0x3000, 0xFEFF }
+-- White space and what can't be seen, control characters apart; and the quote, after which a cell begins, or goes on.
+local is_blank = set { 0x20, 0x22, 0x7F, 0xA0, 0xAD, 0x1680, 0x180E, 0x2028, 0x2029, 0x202F, 0x205F, 0x3000, 0xFEFF }
 
 local function blank(code)
   return code < 0x20 or code >= 0x80 and code < 0xA0 or code >= 0x2000 and code <= 0x200F

@@ -1,4 +1,5 @@
 --- The grade book from the database: a row for each student, assignment and mode.
+local legible = require "submitter.record.legible"
 local sql = require "submitter.database.statements.gradebook"
 
 local database = {}
@@ -40,7 +41,7 @@ end
 local function best_of(options)
   local path = options.path
   local found, message, code = options.database:query(sql.read_assignments,
-    { path.admin, path.event or "", path.assignment or "" }, { safe = true })
+    { legible.name(path.admin), legible.name(path.event or ""), legible.name(path.assignment or "") }, { safe = true })
   if not found then return nil, message, code end
   local best = {}
   for _, one in ipairs(found.rows) do
@@ -64,8 +65,8 @@ function database.rows(options)
   if not best then return nil, message, code end
   local path, found = options.path
   found, message, code = options.database:query(sql.read_book,
-    { path.admin, path.event or "", path.assignment or "", path.subid or "", options.mode or "", best },
-    { safe = true, limit_bytes = LIMIT_BYTES })
+    { legible.name(path.admin), legible.name(path.event or ""), legible.name(path.assignment or ""), path.subid or "",
+      options.mode or "", best }, { safe = true, limit_bytes = LIMIT_BYTES })
   if not found then return too_large(message, code) end
   local rows = {}
   for index, row in ipairs(found.rows) do rows[index] = to_row(row) end

@@ -50,6 +50,9 @@ return function(job)
     job.standing = job.truth
     return true
   end
+  local recorded
+  recorded, message, code = truth.record(job)
+  if not recorded then return nil, message, code end
   truth.forget_cases(job)
   return keep_copies(job, found)
 end

@@ -142,6 +142,7 @@ local function time(job)
     local before_ms = clock.parse_ms(standing.submitted_at)
     if before_ms then job.submitted_ms = math.min(job.submitted_ms, before_ms) end
   end
+  if job.recorded_ms then job.submitted_ms = math.min(job.submitted_ms, job.recorded_ms) end
 end
 
 --- What a result says of what was handed in, and the result that stands. Also for what is rejected, of which perhaps
@@ -169,7 +170,7 @@ local function after_the_end(job)
   local before_ms, message, code = job.recorder:submitted(job.location, job.source_sha256)
   if before_ms == nil then return nil, message, code end
   if before_ms and before_ms <= ends_ms then
-    job.submitted_ms = before_ms
+    job.submitted_ms, job.recorded_ms = before_ms, before_ms
     return true
   elseif job.policy.late == "refuse" then
     return nil, ("it was handed in at %s, but the event %s ended at %s"):format(host.clock.utc(job.submitted_ms),
@@ -177,7 +178,10 @@ local function after_the_end(job)
   end
   if job.mode == "grade" then return true end
   job.mode, job.names = "grade", key.names(job.location, "grade")
-  -- What stands of that mode must be read before what is graded, so all is read anew.
+  -- What stands of that mode must be read before what is graded, so all is read anew, and nothing of the first reading may
+  -- stand in for what isn't there any more.
+  job.document_text, job.document_ms, job.document, job.source, job.source_ms = nil, nil, nil, nil, nil
+  job.source_sha256, job.submitted_ms, job.truth, job.truth_etag, job.truth_was_read = nil, nil, nil, nil, nil
   for _, part in ipairs { fetch_document, parse_document, fetch_source, complete } do
     local done
     done, message, code = part(job)

@@ -189,6 +189,22 @@ function publish.step(job)
   return remove(job, job.names.error)
 end
 
+--- Is it to be left at the result that stands, whatever the reason for which this submission is refused? So it is with what
+--- comes after the end of an event whose policy takes nothing then.
+---@async
+---@param job table as far as its steps came
+---@return boolean|nil
+---@return string|nil message
+---@return string|nil code
+function publish.leaves_result(job)
+  local ends_ms = job.event and job.event.ends_ms
+  if not ends_ms or not job.policy or job.policy.late ~= "refuse" then return false end
+  local done, message, code = fetch.complete(job)
+  if not done then return nil, message, code end
+  if job.submitted_ms <= ends_ms then return false end
+  return truth.outlasts_refusal(job, ends_ms)
+end
+
 --- Publishes that a submission can't be graded through its own fault: `REJ` with the reason, as a result like any
 --- other.
 ---@async
@@ -205,13 +221,18 @@ function publish.rejection(job, reason)
   job.passed, job.points, job.max_points = 0, 0, 0
   job.verdict, job.reason = "REJ", reason
   job.runner_description = job.runner_description or job.runner:describe()
-  if truth.answers(job) then job.standing = job.truth end
+  if truth.answers(job) then
+    job.standing = job.truth
+  else
+    done, message, code = truth.record(job)
+    if not done then return nil, message, code end
+  end
   return publish.step(job)
 end
 
 -- Failures whose reasons are made of keys, numbers and the policy's own text. All others may name paths, processes and
 -- settings of this machine, which are no student's business.
-local open = { instructor = true, late = true, not_found = true, policy = true }
+local open = { instructor = true, late = true, missing = true, not_found = true, policy = true, rejected = true }
 
 local function told(job, class, reason)
   if open[class] then return job.told or reason end

@@ -1,5 +1,6 @@
 --- The whole truth that stands in the bucket: reading it, and whether it answers a job already.
 local host = require "submitter.host"
+local time = require "submitter.time"
 
 local truth = {}
 
@@ -69,6 +70,49 @@ function truth.answers(job)
     and (policy and policy.sha256) == (job.policy and job.policy.sha256)
     and (job.regrade == nil or document.regrade == job.regrade)
     and (job.verdict ~= "REJ" or is_same_refusal(document, job))
+end
+
+-- Failures of the database itself; all others are the document's.
+local passing = { unavailable = true, environment = true }
+
+--- Sees that the result that stands is recorded, before another takes its place: a worker may have ended between bucket and
+--- database, and since then something else was handed in. Where it can't be recorded, because its numbers are another's or
+--- it is no result, it is let go.
+---@async
+---@param job table
+---@return true|nil
+---@return string|nil message
+---@return string|nil code
+function truth.record(job)
+  if not job.truth or not job.recorder then return true end
+  local former = { location = job.location, mode = job.mode, document = job.document, standing = job.truth }
+  local done, message, code = job.recorder:result(former, job.truth)
+  if done then return true end
+  if passing[code] then return nil, message, code end
+  host.log.warn("former_result_not_recorded", {
+    subid = job.location.subid, assignment = job.location.base, mode = job.mode, reason = message, class = code,
+  })
+  return true
+end
+
+--- Does a result stand that must not give way to the refusal of what was handed in after an event's end? Where the bucket has
+--- none, because it was emptied, the database knows. Only the refusal of something that was late as well gives way.
+---@async
+---@param job table
+---@param ends_ms integer
+---@return boolean|nil
+---@return string|nil message
+---@return string|nil code
+function truth.outlasts_refusal(job, ends_ms)
+  local verdict, submitted_ms
+  if job.truth then
+    verdict, submitted_ms = job.truth.verdict, time.parse_ms(job.truth.submitted_at)
+  else
+    local standing, message, code = job.recorder:standing(job.location, job.mode)
+    if not standing then return standing, message, code end
+    verdict, submitted_ms = standing.verdict, standing.submitted_ms
+  end
+  return verdict ~= "REJ" or submitted_ms ~= nil and submitted_ms <= ends_ms
 end
 
 --- Lets go of the cases of a truth that doesn't answer the job: what counts of it is its head.

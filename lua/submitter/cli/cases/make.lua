@@ -134,6 +134,9 @@ function action.run(arguments)
   if is_folder and arguments.expected == "-" then
     return nil, "--out FOLDER is missing: where NAME.out are to be written; it may be the folder of the inputs", "usage"
   end
+  if not is_folder and arguments.expected ~= "-" and arguments.expected == arguments.input then
+    return nil, "--in and --out name the same file; name two", "usage"
+  end
   local configuration, message, code = options.configuration(arguments)
   if not configuration then return nil, message, code end
   local given

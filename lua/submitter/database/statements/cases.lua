@@ -2,8 +2,8 @@
 return {
   --- $1 administrator, $2 event, $3 assignment, $4 mode; $5, $6 assignment and version that are known already (0 for none);
   --- $7 how many at most. One row at least: it tells what is there. One with the same assignment and version means that
-  --- nothing has changed; then no case comes along, and by the CASE, unlike by a condition beside the join, none is even
-  --- looked at.
+  --- nothing has changed; then no case comes along. By the LIMIT within, which keeps the subquery one of its own, its last
+  --- condition is looked at once and before any case; beside a plain join all cases of all assignments may be read for it.
   read_cases = [[
     SELECT administrators.id IS NOT NULL AS has_administrator, events.id IS NOT NULL AS has_event,
       assignments.id AS assignment_id, assignments.cases_version AS version,
@@ -12,10 +12,15 @@ return {
     LEFT JOIN submitter.administrators ON administrators.name = $1::text
     LEFT JOIN submitter.events ON events.administrator_id = administrators.id AND events.name = $2::text
     LEFT JOIN submitter.assignments ON assignments.event_id = events.id AND assignments.name = $3::text
-    LEFT JOIN submitter.cases ON cases.mode = $4::text AND cases.assignment_id =
-      CASE WHEN assignments.id <> $5::bigint OR assignments.cases_version <> $6::bigint THEN assignments.id END
+    LEFT JOIN LATERAL (
+      SELECT one.position, one.name, one.form, one.input, one.expected, one.points, one.visibility
+      FROM submitter.cases AS one
+      WHERE one.assignment_id = assignments.id AND one.mode = $4::text
+        AND (assignments.id <> $5::bigint OR assignments.cases_version <> $6::bigint)
+      ORDER BY one.position
+      LIMIT $7::bigint
+    ) AS cases ON true
     ORDER BY cases.position
-    LIMIT $7::bigint
   ]],
 
   --- $1 administrator.
@@ -39,13 +44,14 @@ return {
     ON CONFLICT (event_id, name) DO NOTHING
   ]],
 
-  --- $1 administrator, $2 event, $3 assignment: its id, and nobody else replaces its cases meanwhile.
+  --- $1 administrator, $2 event, $3 assignment: its id, and nobody else replaces its cases meanwhile. Whoever records a
+  --- submission of it refers to the row, and needn't wait.
   lock_assignment = [[
     SELECT assignments.id FROM submitter.assignments
     JOIN submitter.events ON events.id = assignments.event_id
     JOIN submitter.administrators ON administrators.id = events.administrator_id
     WHERE administrators.name = $1::text AND events.name = $2::text AND assignments.name = $3::text
-    FOR UPDATE OF assignments
+    FOR NO KEY UPDATE OF assignments
   ]],
 
   --- $1 assignment's id, $2 mode, $3 how many at most: the rows that stand, with hashes in the place of texts that may be large.

@@ -2,8 +2,9 @@
 return {
   begin = [[ BEGIN ]],
   -- What roles and databases may have set counts for nothing here: a migration may wait and take as long as it must, and sees
-  -- only what it names in full.
+  -- only what it names in full. And what it sees is as of each statement: what another migrator did before the lock came free.
   settle = [[
+    SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
     SET LOCAL search_path = pg_catalog, pg_temp;
     SET LOCAL statement_timeout = 0;
     SET LOCAL lock_timeout = 0;
