@@ -121,8 +121,9 @@ $(BUILD)/submitter-runner: $(call objects,$(RUNNER_SOURCES))
 
 # All that isn't a main, in one archive, and what the tests share: a test takes what it needs.
 TESTED_SOURCES := $(filter-out %/main.c,$(SANDBOX_SOURCES) $(RUNNER_SOURCES) $(wildcard csrc/base/*.c csrc/aws/*.c)) \
-                  csrc/io/text.c csrc/io/pattern.c csrc/io/session.c csrc/io/http_fields.c csrc/io/postgres_text.c
-TEST_LIBRARIES := libseccomp libcrypto
+                  csrc/io/text.c csrc/io/pattern.c csrc/io/session.c csrc/io/http_fields.c csrc/io/postgres_text.c \
+                  csrc/io/child.c csrc/io/loop.c
+TEST_LIBRARIES := libseccomp libcrypto libuv
 TEST_SUPPORT   := $(filter-out $(wildcard csrc/test/test_*.c csrc/test/fuzz_*.c) csrc/test/replay.c csrc/test/http_server.c, \
                     $(wildcard csrc/test/*.c))
 TEST_PROGRAMS  := $(patsubst csrc/test/%.c,$(BUILD)/test/%,$(wildcard csrc/test/test_*.c))
@@ -191,6 +192,7 @@ test-peers: packages-test packages-lint programs peers $(WALLED)
 	    'postgres: $(RUN) spec/run.lua spec/with_postgres' \
 	    'database: $(RUN) spec/integration/database.lua 500 100' \
 	    'class: $(RUN) spec/integration/class.lua' \
+	    'kill-database: $(RUN) spec/integration/kill_database.lua 30 24' \
 	    'mail: $(RUN) spec/integration/mail.lua' \
 	    'crowd-200: $(RUN) spec/integration/crowd.lua 200' \
 	    'kill-20: $(RUN) spec/integration/kill.lua 20 60' \

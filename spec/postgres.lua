@@ -1,6 +1,6 @@
 --- A PostgreSQL server of Debian's packages for specs and integration scripts, below the build folder, on a socket there.
 ---
----     local server = require("spec.postgres").shared()       -- one a process; ends with it
+---     local server = require("spec.postgres").shared()       -- one a spec file, or a script; ends with it
 ---     local url = server:migrated()                          -- a database of one's own, with the tables of docker/postgres
 ---     server:sql(url, "SELECT count(*) FROM submitter.cases")  --> "0"
 ---     server:kill(); server:resume()                         -- as by kill -9 or a power cut; and back, on the same socket
@@ -32,14 +32,18 @@ local function run(arguments, input)
   return ended.exit_code == 0 and ended.stdout, ("%s: %s"):format(program, said)
 end
 
--- Takes "start", "stop", "kill" from its standard input, answers a line to each; at the end of its input it stops the server and
--- removes the folder. In the background of a shell that only waits, because this process kills its children when it ends.
+-- Takes "init", "start", "stop", "kill" from its standard input, answers a line to each; at the end of its input it stops the
+-- server and removes the folder, which it has made. In the background of a shell that only waits, because this process kills its
+-- children when it ends.
 local KEEPER = [[
-folder=$1; shift
+folder=$1; init=$2; shift 2
 keep() {
+  mkdir -m 755 "$folder" || return
   stop() { if [ -n "$pid" ]; then kill -"$1" "$pid" 2>/dev/null; wait "$pid"; fi; pid=; }
   while read -r command; do
     case $command in
+      init) eval "$init" >>"$folder/log" 2>&1 </dev/null || command="failed: $(tail -n 3 "$folder/log" | tr '\n' ' ')"
+        ;;
       start) "$@" >>"$folder/log" 2>&1 </dev/null & pid=$! ;;
       stop) stop INT ;;
       kill) stop QUIT ;;
@@ -79,19 +83,33 @@ local function as_user()
   return { "/usr/bin/setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups" }
 end
 
--- That user can make nothing in our folders, and perhaps not even reach them: then a folder in TMPDIR has to do.
+-- That user perhaps can't reach our folders: then one in TMPDIR has to do.
 ---@async
-local function make_folder(name)
+local function find_place(name)
   local build = host.system.executable():match "^(.*)/"
   local root = must(host.file.directory(build))
   local reaches = run(words_of({ "/usr/bin/env" }, as_user(), { "test", "-x", root:path() }))
   if not reaches or #root:path() + #name > SOCKET_FOLDER_BYTES then
     root = must(host.file.directory(os.getenv "TMPDIR" or "/tmp"))
   end
-  must(root:make(name, { mode = tonumber("755", 8) }))
-  local path = root:path() .. "/" .. name
-  if host.system.user_id() == 0 then must(run { "/bin/chown", "postgres:postgres", path }) end
-  return path
+  return root:path() .. "/" .. name
+end
+
+-- Words as a shell reads them back.
+local function quoted(words)
+  local list = {}
+  for index, word in ipairs(words) do list[index] = "'" .. word:gsub("'", "'\\''") .. "'" end
+  return table.concat(list, " ")
+end
+
+-- What makes a cluster in the folder, for a shell.
+local function init_script(bin, folder)
+  local script = quoted(words_of({ "/usr/bin/env", "-C", folder }, as_user(), {
+    bin .. "/initdb", "--no-sync", "-D", folder .. "/data", "-U", "postgres", "-A", "trust",
+    "--auth-host=scram-sha-256", "-E", "UTF8", "--locale=C.UTF-8",
+  }))
+  if host.system.user_id() ~= 0 then return script end
+  return quoted { "/bin/chown", "postgres:postgres", folder } .. " && " .. script
 end
 
 ---@class PostgresServer
@@ -222,38 +240,48 @@ end
 function postgres.start(options)
   options = options or {}
   local name = "pg-" .. host.digest.random(4)
-  local folder = make_folder(name)
+  local folder = find_place(name)
   local self = setmetatable({ folder = folder, bin = programs(), count = 0 }, Server)
   self.port = options.tcp and free_port() or nil
   self.socket_port = tostring(self.port or 5432)
   self.url = self:url_of "postgres"
   local data = folder .. "/data"
-  must(run(words_of({ "/usr/bin/env", "-C", folder }, as_user(), {
-    self.bin .. "/initdb", "--no-sync", "-D", data, "-U", "postgres", "-A", "trust", "--auth-host=scram-sha-256",
-    "-E", "UTF8", "--locale=C.UTF-8",
-  })))
-  for file, text in pairs(options.files or {}) do
-    local write = { "/bin/sh", "-c", 'umask 077; cat >"$0"', data .. "/" .. file }
-    must(run(words_of({ "/usr/bin/env" }, as_user(), write), text))
-  end
-  local arguments = words_of({ "-c", KEEPER, "sh", folder }, as_user(), {
+  local arguments = words_of({ "-c", KEEPER, "sh", folder, init_script(self.bin, folder) }, as_user(), {
     self.bin .. "/postgres", "-D", data, "-k", folder, "-p", self.socket_port,
     "-c", "listen_addresses=" .. (self.port and "127.0.0.1" or ""),
   })
   for _, setting in ipairs(settings_of(options)) do arguments = words_of(arguments, { "-c", setting }) end
   self.keeper = must(host.child.start { program = "/bin/sh", arguments = arguments, environment = PATH,
     stdin = "pipe", stdout = "pipe", stderr = "inherit" })
+  self:tell "init"
+  for file, text in pairs(options.files or {}) do
+    local write = { "/bin/sh", "-c", 'umask 077; cat >"$0"', data .. "/" .. file }
+    must(run(words_of({ "/usr/bin/env" }, as_user(), write), text))
+  end
   self:resume()
   return self
 end
 
 local shared
 
---- The server that this process's specs share. It ends with the process.
+-- busted gives each spec file modules of its own, this one too: what a file has started would else last until the end of all.
+local function end_with_file(server)
+  local busted = package.loaded.busted
+  if not busted then return end
+  busted.subscribe({ "file", "end" }, function()
+    server:close()
+    return nil, true
+  end)
+end
+
+--- The server that the specs of a file share, or all of a script. It ends with the file, or the script's process.
 ---@async
 ---@return PostgresServer
 function postgres.shared()
-  shared = shared or postgres.start()
+  if not shared then
+    shared = postgres.start()
+    end_with_file(shared)
+  end
   return shared
 end
 

@@ -138,8 +138,8 @@ local function is_taken(list, index)
   return before == "." and connections[text_at(list, index - 2)] == true and text_at(list, index - 3) ~= "function"
 end
 
--- `one:query(…)` with something else than sql.NAME; `one.query` as a value, with which the first argument can't be seen. Scripts are
--- for transactions and migrations, which are handed on like the rest.
+-- `one:query(…)` with something else than sql.NAME; `one.query` as a value, with which the first argument can't be seen. Scripts
+-- are for transactions and migrations, which are handed on like the rest.
 local function check_sending(name, list, modules, found)
   for index, token in ipairs(list) do
     local before, after = text_at(list, index - 1), text_at(list, index + 1)

@@ -285,10 +285,12 @@ static bool push_rows(lua_State *L, const struct postgres_outcome *outcome, int 
     for (size_t row = 0; row < outcome->row_count; row++) {
         lua_createtable(L, 0, (int)outcome->column_count);
         for (size_t column = 0; column < outcome->column_count; column++) {
-            if (!postgres_unpack(&outcome->cells, &place, &value, &length) || !value)
+            if (!postgres_unpack(&outcome->cells, &place, &value, &length))
                 continue;
             lua_pushvalue(L, first + (int)column);
-            if (!push_value(L, outcome->types[column], value, length, scratch)) {
+            if (!value) /* takes away what another column of this name left */
+                lua_pushnil(L);
+            else if (!push_value(L, outcome->types[column], value, length, scratch)) {
                 *unreadable = column;
                 return false;
             }

@@ -350,8 +350,7 @@ static bool set_protocols(struct http_transfer *transfer) {
 }
 
 static bool set_peer(struct http_transfer *transfer, const struct http_request *request) {
-    /* A stream of HTTP/2 that waits for its reader isn't held back: libcurl takes in as much as its window is large, 32 MiB, and
-     * (7.88) never gives it back if the stream is given up while others use the connection. */
+    /* A stream of HTTP/2 that waits for its reader isn't held back: libcurl takes in as much as its window is large, 32 MiB. */
     const long version = request->streamed ? CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_2TLS;
     bool good = SET(CURLOPT_URL, request->url) && SET(CURLOPT_PATH_AS_IS, 1L) && set_protocols(transfer) &&
                 SET(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L) && SET(CURLOPT_HTTP_VERSION, version) &&

@@ -15,6 +15,7 @@
  * read from while we write, so neither side can wait for the other for ever. */
 #include "postgres.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,7 +31,7 @@
 #include "postgres_statements.h"
 #include "postgres_text.h"
 
-enum { PATIENCE_MS = 2000, PIECE_BYTES = 64 << 10, PIECES_A_TURN = 16 };
+enum { PATIENCE_MS = 2000, PIECE_BYTES = 64 << 10, PIECES_A_TURN = 16, LOOKS_A_TURN = 16 };
 
 enum phase { PHASE_NONE, PHASE_FORGET, PHASE_PREPARE, PHASE_RUN, PHASE_COPY, PHASE_END, PHASE_SETTLED };
 enum verdict { VERDICT_NONE, VERDICT_TIMEOUT, VERDICT_TOO_LARGE, VERDICT_INTERRUPTED, VERDICT_MEMORY };
@@ -38,7 +39,6 @@ enum verdict { VERDICT_NONE, VERDICT_TIMEOUT, VERDICT_TOO_LARGE, VERDICT_INTERRU
 struct postgres {
     const struct pq_library *pq;
     PGconn *link;        /* NULL: broken */
-    const void *ssl;     /* OpenSSL's, or NULL */
     char why[1024];      /* it broke */
     char farewell[1024]; /* the server's, between statements */
     int version;
@@ -88,22 +88,12 @@ static void break_link(struct postgres *self, const char *why) {
     uv_close((uv_handle_t *)&self->poll, drop_handle);
     self->pq->finish(self->link);
     self->link = NULL;
-    self->ssl = NULL;
 }
 
 /* libpq has closed its socket, which it does wherever it meets the end or what isn't of the protocol: in taking in, in looking at
  * what came, in sending. The descriptor may be another's by the next turn of the loop, so it is asked for after each of these. */
 static bool is_gone(const struct postgres *self) {
     return self->pq->status(self->link) == CONNECTION_BAD;
-}
-
-/* Takes in what came. False: the connection is gone. TLS may hold more than libpq had room for, and the socket doesn't say so. */
-static bool consume(struct postgres *self) {
-    do
-        if (!self->pq->consumeInput(self->link))
-            return false;
-    while (self->ssl && self->pq->ssl_pending && self->pq->ssl_pending(self->ssl) > 0);
-    return true;
 }
 
 static void on_notice(void *context, const PGresult *notice) {
@@ -114,22 +104,23 @@ static void on_notice(void *context, const PGresult *notice) {
     postgres_notice_log(self->pq, notice);
 }
 
-/* Looks through what libpq took in while nobody had asked: notices, a farewell; notifications, for which nobody listens here. */
+/* Looks through what libpq took in and nobody had asked for: notices, a farewell; notifications, for which nobody listens here. */
 static void hear(struct postgres *self) {
     PGnotify *notification;
     while ((notification = self->pq->notifies(self->link)))
         self->pq->freemem(notification);
 }
 
-/* What came since the last statement. False: it is over, and the link is broken. */
+/* What came since the last statement, or some of it: a server that never stops talking mustn't have the thread for itself. False: it
+ * is over, and the link is broken. */
 static bool look_alive(struct postgres *self) {
     if (!self->link)
         return false;
     struct pollfd waiting = { .fd = self->pq->socket(self->link), .events = POLLIN };
     hear(self); /* what came with the last statement's answer */
     bool good = !is_gone(self);
-    while (good && !*self->farewell && poll(&waiting, 1, 0) > 0) {
-        good = consume(self);
+    for (int looks = 0; looks < LOOKS_A_TURN && good && !*self->farewell && poll(&waiting, 1, 0) > 0; looks++) {
+        good = pq_library_consume(self->pq, self->link);
         hear(self);
         good = good && !is_gone(self);
     }
@@ -171,6 +162,9 @@ static void judge(struct postgres *self) {
 }
 
 static void end(struct postgres *self) {
+    /* Words without a code, libpq's own or a server's that makes no sense: what it is at is unknown. */
+    if (self->outcome->failure == POSTGRES_LOST)
+        break_link(self, *self->outcome->message ? self->outcome->message : "the server doesn't say why");
     uv_timer_stop(&self->timer);
     postgres_cancel_give_up(self->cancel);
     self->cancel = NULL;
@@ -208,11 +202,16 @@ static void lost(struct postgres *self, const char *said) {
     end(self);
 }
 
-/* The connection is gone. What the server said before it went is with libpq still, and may be all that there was to say. */
+/* The connection is gone. What the server said before it went is with libpq still, and may be all that there was to say. (Where libpq
+ * failed and the connection is there, for want of memory, its next result may be waited for in vain: it isn't asked.) */
 static void lose(struct postgres *self) {
     char said[512];
     PGresult *result;
     postgres_failure_tidy(self->pq->errorMessage(self->link), said, sizeof said);
+    if (!is_gone(self)) {
+        lost(self, said);
+        return;
+    }
     while (self->phase != PHASE_NONE && (result = self->pq->getResult(self->link)))
         take(self, result);
     if (self->phase == PHASE_NONE)
@@ -460,7 +459,8 @@ static bool is_stale(const struct postgres *self, const PGresult *result) {
 
 static void take_error(struct postgres *self, const PGresult *result) {
     /* What can't be forgotten was forgotten already. */
-    if ((self->phase == PHASE_FORGET && self->link) || self->outcome->failure != POSTGRES_FINE)
+    if (self->outcome->failure != POSTGRES_FINE ||
+        (self->phase == PHASE_FORGET && !postgres_result_fatal(self->pq, result)))
         return;
     self->stale = is_stale(self, result);
     postgres_result_error(self->pq, result, self->outcome);
@@ -545,11 +545,15 @@ static void collect(struct postgres *self) {
 
 /* ---- the loop ---- */
 
+/* What came is looked through before and after more is read, also while rows are sent (and libpq reads by itself, when the socket
+ * takes no more of them): libpq grows its buffer by what it finds there. */
 static void go_on(struct postgres *self, int events) {
-    if ((events & UV_READABLE) && !consume(self)) {
+    hear(self);
+    if ((events & UV_READABLE) && !pq_library_consume(self->pq, self->link)) {
         lose(self);
         return;
     }
+    hear(self);
     if (self->unsent && !push_out(self))
         return;
     if (self->phase == PHASE_COPY)
@@ -577,26 +581,27 @@ static void on_ready(uv_poll_t *poll, int status, int events) {
     }
 }
 
-struct postgres *postgres_adopt(const struct pq_library *pq, PGconn *link) {
+int postgres_adopt(const struct pq_library *pq, PGconn *link, struct postgres **connection) {
     struct postgres *self = calloc(1, sizeof *self);
     if (!self)
-        return NULL;
+        return ENOMEM;
     self->pq = pq;
     self->poll.data = self->timer.data = self;
-    if (uv_poll_init_socket(loop_get(), &self->poll, pq->socket(link)) != 0) {
+    int status = uv_poll_init_socket(loop_get(), &self->poll, pq->socket(link));
+    if (status < 0) {
         free(self);
-        return NULL;
+        return -status;
     }
     uv_timer_init(loop_get(), &self->timer);
     uv_unref((uv_handle_t *)&self->poll);
     self->handles = 2;
     self->link = link;
-    self->ssl = pq->sslStruct(link, "OpenSSL");
     self->version = pq->serverVersion(link);
     pq->setErrorVerbosity(link, PQERRORS_DEFAULT);
     pq->setNoticeReceiver(link, on_notice, self);
     watch(self, UV_READABLE);
-    return self;
+    *connection = self;
+    return 0;
 }
 
 /* ---- what others ask ---- */

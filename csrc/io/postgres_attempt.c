@@ -17,7 +17,7 @@
 static const char session[] = "SET datestyle = ISO; SET timezone = 'UTC'; SET intervalstyle = postgres; "
                               "SET extra_float_digits = 3; SET bytea_output = hex";
 
-enum { FOREVER = -1 };
+enum { FOREVER = -1, LONGEST_S = 24 * 60 * 60 };
 
 static int64_t now_ms(void) {
     struct timespec now;
@@ -98,7 +98,7 @@ static int64_t share_ms(const struct postgres_attempt *attempt, const PQconninfo
     int count = count_listed(hosts ? hosts : setting(options, "host"));
     long seconds = own ? strtol(own, NULL, 10) : 0;
     if (seconds > 0)
-        return (int64_t)seconds * 1000;
+        return (int64_t)(seconds < LONGEST_S ? seconds : LONGEST_S) * 1000;
     return count > 1 ? attempt->timeout_ms / count : FOREVER;
 }
 
@@ -192,7 +192,7 @@ static bool prepare_session(struct postgres_attempt *attempt, PGconn *connection
             wait_for(attempt, pq->socket(connection), (short)(POLLIN | (unsent ? POLLOUT : 0)), progress->until_ms);
         if (*waited != READY)
             return false;
-        good = pq->consumeInput(connection);
+        good = pq_library_consume(pq, connection);
     }
     return false;
 }

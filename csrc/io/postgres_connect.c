@@ -1,5 +1,6 @@
 #include "postgres_connect.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,6 +60,13 @@ static void dispose(struct postgres_errand *errand) {
 
 /* ---- on the loop ---- */
 
+/* For want of something of this process's own: descriptors, threads. */
+static void fail(struct postgres_connecting *connecting, int error) {
+    connecting->failure = error == ENOMEM ? POSTGRES_MEMORY : POSTGRES_CONNECT;
+    snprintf(connecting->message, sizeof connecting->message, "this process can't connect: %s (%s)",
+             loop_error_text(error), loop_error_name(error));
+}
+
 static void finished(struct postgres_errand *errand) {
     struct trip *trip = (struct trip *)errand;
     struct postgres_connecting *connecting = trip->owner;
@@ -66,11 +74,11 @@ static void finished(struct postgres_errand *errand) {
     connecting->failure = attempt->failure;
     memcpy(connecting->message, attempt->message, sizeof connecting->message);
     if (attempt->connection) {
-        connecting->connection = postgres_adopt(attempt->pq, attempt->connection);
-        if (connecting->connection)
-            attempt->connection = NULL;
+        int error = postgres_adopt(attempt->pq, attempt->connection, &connecting->connection);
+        if (error)
+            fail(connecting, error);
         else
-            connecting->failure = POSTGRES_MEMORY;
+            attempt->connection = NULL;
     }
     connecting->trip = NULL;
     postgres_errand_done(errand);
@@ -123,17 +131,17 @@ static bool start(struct postgres_connecting *connecting, const struct postgres_
         snprintf(connecting->message, sizeof connecting->message, "%s", problem);
         return false;
     }
-    connecting->failure = POSTGRES_MEMORY;
     struct trip *trip = trip_new(pq, target);
-    if (!trip)
-        return false;
-    connecting->timer = timer_start(target->timeout_ms, on_deadline, connecting);
-    trip->owner = connecting;
-    if (connecting->timer && postgres_errand_start(&trip->errand) == 0) {
+    connecting->timer = trip ? timer_start(target->timeout_ms, on_deadline, connecting) : NULL;
+    int error = connecting->timer ? postgres_errand_start(&trip->errand) : ENOMEM;
+    if (!error) {
+        trip->owner = connecting;
         connecting->trip = trip;
         return true;
     }
-    dispose(&trip->errand);
+    fail(connecting, error);
+    if (trip)
+        dispose(&trip->errand);
     return false;
 }
 

@@ -5,8 +5,8 @@
 #include "postgres.h"
 #include "pq_library.h"
 
-/* The connection of a link that stands and is non-blocking, which is its own from then on. NULL without memory, and the link is still
- * the caller's. */
-struct postgres *postgres_adopt(const struct pq_library *pq, PGconn *link);
+/* The connection of a link that stands and is non-blocking, which is its own from then on. 0 or a positive errno value, and the link
+ * is still the caller's. */
+int postgres_adopt(const struct pq_library *pq, PGconn *link, struct postgres **connection);
 
 #endif

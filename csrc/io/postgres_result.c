@@ -33,7 +33,11 @@ enum postgres_kept postgres_result_columns(const struct pq_library *pq, const PG
 
 static bool fits(const struct pq_library *pq, const PGresult *result, int row, size_t limit_bytes,
                  const struct postgres_outcome *outcome) {
-    size_t left = limit_bytes > outcome->cells.length ? limit_bytes - outcome->cells.length : 0;
+    /* A row without columns costs something as well, or there could be any number of them. */
+    size_t held = outcome->column_count ? outcome->cells.length : (outcome->row_count + 1) * POSTGRES_PACK_BYTES;
+    if (held > limit_bytes)
+        return false;
+    size_t left = limit_bytes - held;
     for (size_t column = 0; column < outcome->column_count; column++) {
         size_t cost = POSTGRES_PACK_BYTES + (size_t)pq->getlength(result, row, (int)column);
         if (cost > left)

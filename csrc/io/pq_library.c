@@ -1,7 +1,6 @@
 #include "pq_library.h"
 
 #include <dlfcn.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -41,6 +40,15 @@ static bool load(struct pq_library *library) {
                  library->libVersion() / 10000);
         return false;
     }
+    return true;
+}
+
+bool pq_library_consume(const struct pq_library *pq, PGconn *link) {
+    const void *ssl = pq->ssl_pending ? pq->sslStruct(link, "OpenSSL") : NULL;
+    do
+        if (!pq->consumeInput(link))
+            return false;
+    while (ssl && pq->ssl_pending(ssl) > 0);
     return true;
 }
 

@@ -4,6 +4,7 @@
 #define SUBMITTER_IO_PQ_LIBRARY_H
 
 #include <libpq-fe.h>
+#include <stdbool.h>
 
 /* Each function of libpq by its own name, without "PQ". All are in PostgreSQL 12's. */
 #define PQ_FUNCTIONS(each)                                                                                             \
@@ -24,6 +25,9 @@ struct pq_library {
     int (*ssl_pending)(const void *ssl);
 };
 #undef PQ_POINTER
+
+/* PQconsumeInput, again for as long as TLS holds more than libpq had room for: the socket doesn't tell of that. False: it failed. */
+bool pq_library_consume(const struct pq_library *pq, PGconn *link);
 
 /* The library, or NULL and in message (static text) why it can't be used. Not tried again after a failure. To be called on the
  * loop's thread; what it gives may be used on any. */

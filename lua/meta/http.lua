@@ -1,7 +1,7 @@
 ---@meta submitter.core.http
 --- HTTP/1.1 and HTTP/2 (where TLS agrees on it) by libcurl, which is loaded at the first request. Connections are kept for later
---- requests (at most 64 that wait). TLS is 1.2 or newer and always verified. Nothing is added to a request but Host and
---- Content-Length; no redirect is followed, nothing decompressed, no cookie or password file read.
+--- requests (at most 64 that wait), and carry one request at a time. TLS is 1.2 or newer and always verified. Nothing is added
+--- to a request but Host and Content-Length; no redirect is followed, nothing decompressed, no cookie or password file read.
 ---
 --- Codes of failures: "connect" (name resolution, refused, no route, a proxy that can't be reached or declines), "tls"
 --- (handshake or verification), "timeout" (the message says which of the three), "cut" (the connection ended before the answer

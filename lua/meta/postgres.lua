@@ -34,7 +34,8 @@ function postgres.bytea(bytes) end
 ---
 --- Connecting has a thread of its own; when the time is over, or the task is cancelled, it isn't waited for.
 ---
---- Codes: "connect" (may pass: refused, no route, no such name, a server that starts, stops or is full), "refused" (until somebody
+--- Codes: "connect" (may pass: refused, no route, no such name, a server that starts, stops or is full, a descriptor or thread that this
+--- process can't have), "refused" (until somebody
 --- changes something: password, role, database, TLS, a setting or connection string that can't be used), "timeout", "library" (libpq isn't
 --- there or doesn't fit). No message holds the connection string or a password.
 ---@async
@@ -73,7 +74,8 @@ local Connection = {}
 --- afterwards, unless the server doesn't answer within 2 s; then it is closed (state "broken"). A statement that ended well
 --- nevertheless is a success.
 ---
---- Codes: "refused" (the server's error; a transaction has failed by it), "lost" (the connection broke), "timeout", "too_large" (more than
+--- Codes: "refused" (the server's error; a transaction has failed by it), "lost" (the connection broke, or what came makes no sense:
+--- it is closed), "timeout", "too_large" (more than
 --- limit_bytes; or parameters of more than 512 MiB), "invalid" (a NUL byte in a string, which names the parameter and sends nothing; or a
 --- value that can't be read because the session's settings were changed), "closed". All come with details (but not the last kind of "invalid").
 ---@async
@@ -81,7 +83,8 @@ local Connection = {}
 ---@param parameters any[]|nil for $1, $2, …: see above; NULL is postgres.null, never nil; 65535 at most
 ---@param options {timeout_ms:integer|nil, limit_bytes:integer|nil}|nil
 --- timeout_ms: default 30000.
---- limit_bytes: of the values as PostgreSQL writes them, with 5 for each (default 64 MiB). One row more than that may be held.
+--- limit_bytes: of the values as PostgreSQL writes them, with 5 for each, or for a row without any (default 64 MiB). One row
+--- more than that may be held.
 ---@return PostgresResult|nil result
 ---@return string|nil message
 ---@return "refused"|"lost"|"timeout"|"too_large"|"invalid"|"closed"|nil code

@@ -165,6 +165,39 @@ describe("core.postgres", function()
       assert.is_true(taken >= 900 and taken < 30000)
     end)
 
+    it("takes a connect_timeout of any size", function()
+      local server = serve { "deaf" }
+      for _, seconds in ipairs { "9223372036854775807", "3000000", "99999999999999999999" } do
+        assert.are.equal("timeout",
+          (failure { url = server.url .. " connect_timeout=" .. seconds, connect_timeout_ms = 100 }))
+      end
+    end)
+
+    it("says what this process lacks for it", function()
+      local server = serve { "startup", pgwire.welcome, "query", pgwire.session, "hold" }
+      local directory = support.directory()
+      assert(directory:write("script.lua", [[
+        local postgres = require "submitter.core.postgres"
+        assert(postgres.connect { url = arg[1] }):close()
+        local kept = {}
+        repeat
+          local file = io.open "/dev/null"
+          kept[#kept + 1] = file
+        until not file
+        local connection, message, code = postgres.connect { url = arg[1] }
+        kept = nil
+        collectgarbage() collectgarbage()
+        assert(not connection and code == "connect", code)
+        assert(message:find("EMFILE", 1, true), message)
+        assert(postgres.connect { url = arg[1] }):close()
+      ]]))
+      local result = assert(host.child.run {
+        program = "/bin/sh", environment = core.environment(), arguments = { "-c", 'ulimit -n 64 && exec "$@"', "sh",
+          host.system.executable(), "run", directory:path() .. "/script.lua", server.url },
+      })
+      assert.are.equal(0, result.exit_code, result.stderr)
+    end)
+
     it("goes on to the next host, whether one refuses, isn't there or says nothing", function()
       local good = serve { "startup", pgwire.welcome, "query", pgwire.session, "hold" }
       local mute, gone = serve { "startup", "deaf" }, absent()
@@ -359,6 +392,35 @@ describe("core.postgres", function()
       end
     end)
 
+    it("lets go of the descriptor that libpq closed, which is another's next", function()
+      local garbage = { say = ("\1\2\3\4\255"):rep(20) }
+      local asked <close> = open("query", garbage, "hold")
+      assert.are.equal("lost", (select(3, asked:query("SELECT 1"))))
+      local unasked <close> = open({ pause_ms = 50 }, garbage, "hold")
+      support.eventually("the garbage is seen", function() return unasked:state() == "broken" end)
+      -- Neither is closed here yet, and these two have their numbers.
+      for _ = 1, 2 do
+        local other <close> = open("query", pgwire.together(pgwire.bound, pgwire.columns "a", pgwire.row "x",
+          pgwire.complete "SELECT 1", pgwire.ready()), "hold")
+        assert.are.equal("x", assert(other:query("SELECT a")).rows[1].a)
+        asked:close()
+        assert.are.equal("idle", other:state())
+      end
+    end)
+
+    it("knows that nothing was carried out when only the beginning was sent", function()
+      local answer = pgwire.together(pgwire.bound, pgwire.columns "a", pgwire.complete "SELECT 0", pgwire.ready())
+      local preparing <close> = open("query", answer, "query")
+      assert(preparing:query("SELECT a"))
+      local _, message, code, details = preparing:query("SELECT a")
+      assert.are.equal("lost", code, message)
+      assert.is_false(details.sent)
+      local copying <close> = open "query"
+      _, message, code, details = copying:copy("COPY t FROM STDIN", { { 1 } })
+      assert.are.equal("lost", code, message)
+      assert.is_false(details.sent)
+    end)
+
     it("takes an answer that was whole before the connection ended", function()
       local connection = open("query", pgwire.together(pgwire.bound, pgwire.columns "a", pgwire.row "x",
         pgwire.complete "SELECT 1", pgwire.ready()))
@@ -379,6 +441,18 @@ describe("core.postgres", function()
       support.eventually("the request came", function() return server:count "cancel" == 1 end)
       assert.are.equal("x", assert(connection:query("SELECT 'x' AS a")).rows[1].a)
       connection:close()
+    end)
+
+    it("isn't free before the request to cancel is through, which could hit the next statement", function()
+      local server = serve({ "startup", pgwire.welcome, "query", pgwire.session, "query", { pause_ms = 100 },
+        pgwire.together(pgwire.bound, pgwire.error("ERROR", "57014", "canceling statement due to user request"),
+          pgwire.ready()), "hold" }, { { pause_ms = 600 }, "startup" })
+      local connection <close> = connect(server)
+      local taken = duration(function()
+        assert.are.equal("timeout", (select(3, connection:query("SELECT a", {}, { timeout_ms = 50 }))))
+      end)
+      assert.is_true(taken >= 600, "after " .. taken .. " ms")
+      assert.are.equal("idle", connection:state())
     end)
 
     it("takes a result that comes in spite of a request to cancel", function()
@@ -431,6 +505,96 @@ describe("core.postgres", function()
       clock.sleep_ms(20)
       assert.are.equal("x", assert(connection:query("SELECT a")).rows[1].a)
       assert.are.equal("idle", connection:state())
+    end)
+
+    it("whose server never stops talking leaves time for everything else", function()
+      local notice = { flood = pgwire.message("N", "\0").say } -- shorter to say than to hear
+      local url = serve({ "startup", pgwire.welcome, "query", pgwire.session, { pause_ms = 50 }, notice }).url
+      local result = core.script([[
+        local connection = assert(require "submitter.core.postgres".connect { url = arg[1] })
+        clock.sleep_ms(500)
+        assert(connection:state() == "idle")
+        local _, _, code = connection:query("SELECT 1", {}, { timeout_ms = 100 })
+        assert(code == "timeout" and connection:state() == "broken", code)
+      ]], { url })
+      assert.are.equal(0, result.exit_code, result.stderr)
+    end)
+
+    it("whose server talks instead of taking rows doesn't hoard what it says", function()
+      local notice = { flood = pgwire.error("NOTICE", "00000", "and another thing", "N").say }
+      local url = serve({ "startup", pgwire.welcome, "query", pgwire.session, "query",
+        pgwire.together(pgwire.bound, pgwire.copy_in), notice }).url
+      local result = core.script([[
+        local connection = assert(require "submitter.core.postgres".connect { url = arg[1] })
+        local rows = {}
+        for index = 1, 20 do rows[index] = { ("x"):rep(1 << 20) } end
+        local _, _, code, details = connection:copy("COPY t FROM STDIN", rows, { timeout_ms = 1000 })
+        assert(code == "timeout" and not details.sent and connection:state() == "broken", code)
+      ]], { url })
+      assert.are.equal(0, result.exit_code, result.stderr)
+      -- What nobody takes in would be more than a gigabyte in this time. The sanitizers keep memory that was given back.
+      if not core.sanitized() then assert.is_true(result.max_rss_bytes < 600 << 20, result.max_rss_bytes) end
+    end)
+
+    it("is broken after words that have no place in the protocol, though the server goes on", function()
+      for name, said in pairs {
+        fatal = pgwire.error("FATAL", "57P01", "terminating connection"),
+        no_code = pgwire.message("E", "SERROR\0VERROR\0Mno code\0\0"),
+      } do
+        local connection <close> = open("query", pgwire.together(said, pgwire.ready "T"), "hold")
+        local _, message, code, details = connection:query("SELECT a")
+        assert.are.equal("lost", code, name)
+        assert.is_true(details.sent)
+        assert.are.equal("broken", connection:state(), name .. ": " .. message)
+      end
+    end)
+
+    it("has a limit for rows without columns", function()
+      local none = pgwire.message("D", string.pack(">I2", 0))
+      local rows = {}
+      for index = 1, 100 do rows[index] = none end
+      local answer = pgwire.together(pgwire.bound, pgwire.message("T", string.pack(">I2", 0)),
+        pgwire.together(table.unpack(rows)), pgwire.complete "SELECT 100", pgwire.ready())
+      local connection <close> = open("query", answer, "query", answer, "hold")
+      assert.are.equal(100, #assert(connection:query("SELECT FROM a", {}, { limit_bytes = 500 })).rows)
+      assert.are.equal("too_large", core.code(connection:query("SELECT FROM b", {}, { limit_bytes = 499 })))
+    end)
+
+    it("gives of columns with one name the last, also where that is NULL", function()
+      local columns = pgwire.message("T", string.pack(">I2zI4I2I4i2i4I2zI4I2I4i2i4I2", 2, "a", 0, 0, 25, -1, -1, 0,
+        "a", 0, 0, 25, -1, -1, 0))
+      local row = pgwire.message("D", string.pack(">I2s4i4", 2, "first", -1))
+      local connection <close> = open("query", pgwire.together(pgwire.bound, columns, row, pgwire.complete "SELECT 1",
+        pgwire.ready()), "hold")
+      assert.are.same({ {} }, assert(connection:query("SELECT a")).rows)
+    end)
+
+    it("takes as many columns as the protocol can name", function()
+      local names, values = {}, {}
+      for index = 1, 65535 do
+        names[index] = string.pack(">zI4I2I4i2i4I2", "c" .. index, 0, 0, 23, -1, -1, 0)
+        values[index] = string.pack(">s4", "7")
+      end
+      local connection <close> = open("query", pgwire.together(pgwire.bound,
+        pgwire.message("T", string.pack(">I2", 65535) .. table.concat(names)),
+        pgwire.message("D", string.pack(">I2", 65535) .. table.concat(values)), pgwire.complete "SELECT 1",
+        pgwire.ready()), "hold")
+      local result = assert(connection:query("SELECT wide"))
+      assert.are.equal(65535, #result.columns)
+      assert.are.equal(7, result.rows[1].c65535)
+    end)
+
+    it("is lost when rows don't fit their columns, or columns change amid a statement", function()
+      local wide = pgwire.message("D", string.pack(">I2s4s4", 2, "x", "y"))
+      for name, rows in pairs {
+        wide = wide,
+        changed = pgwire.together(pgwire.row "x", pgwire.complete "SELECT 1", pgwire.columns "b", wide),
+      } do
+        local connection <close> = open("query", pgwire.together(pgwire.bound, pgwire.columns "a", rows,
+          pgwire.complete "SELECT 1", pgwire.ready()), "hold")
+        assert.are.equal("lost", core.code(connection:query("SELECT a")), name)
+        assert.are.equal("broken", connection:state())
+      end
     end)
 
     it("puts remarks of the server's into the log, and never on standard error", function()

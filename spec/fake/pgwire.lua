@@ -12,6 +12,7 @@
 ---     "startup"           takes the greeting in (declines TLS); tells "startup", or "cancel" and ends
 ---     "query"             takes messages in up to Query, Sync or the farewell; tells their letters, such as "PBDES"
 ---     { say = "bytes" }   { pause_ms = 10 }
+---     { flood = "bytes" } says it again and again, for ever, and hears nothing
 ---     "hold"              says nothing until the client goes away; "deaf": for ever
 ---     "reset"             ends the connection by a reset; the end of the script ends it in order
 ---
@@ -65,6 +66,8 @@ pgwire.welcome = pgwire.together(
   pgwire.message("S", "server_version\0" .. "15.0\0"),
   pgwire.message("K", string.pack(">I4I4", 7, 7)),
   pgwire.ready())
+--- CopyInResponse: the server waits for rows of one column.
+pgwire.copy_in = pgwire.message("G", string.pack(">I1I2I2", 0, 1, 0))
 -- The answer to the five settings of a session.
 pgwire.session = pgwire.together(pgwire.complete "SET", pgwire.complete "SET", pgwire.complete "SET",
   pgwire.complete "SET", pgwire.complete "SET", pgwire.ready())
@@ -80,7 +83,8 @@ local function encode(scripts)
   for index, script in ipairs(scripts) do
     result[index] = host.json.array {}
     for place, step in ipairs(script) do
-      result[index][place] = step.say and type(step) == "table" and { say = as_hex(step.say) } or step
+      local said = type(step) == "table" and (step.say and "say" or step.flood and "flood")
+      result[index][place] = said and { [said] = as_hex(step[said]) } or step
     end
   end
   return result
@@ -89,9 +93,10 @@ end
 local function launch(scripts)
   local here = debug.getinfo(1, "S").source:match("^@(.*)/[^/]*$")
   local child = assert(host.child.start {
-    program = "/usr/bin/python3", arguments = { "-I", here .. "/pgwire.py", host.json.encode(scripts) },
+    program = "/usr/bin/python3", arguments = { "-I", here .. "/pgwire.py" },
     environment = { PATH = "/usr/bin:/bin" }, stdin = "pipe", stdout = "pipe", stderr = "inherit",
   })
+  assert(child:write(host.json.encode(scripts) .. "\n")) -- an argument could be too long
   local self = setmetatable({ child = child, said = "" }, Server)
   self.port = tonumber(self:line())
   self.url = ("host=127.0.0.1 port=%d user=u dbname=d sslmode=disable"):format(self.port)

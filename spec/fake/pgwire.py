@@ -1,10 +1,10 @@
 """A server that speaks PostgreSQL's protocol (version 3) as far as a script says, on 127.0.0.1 and a port of the kernel's.
 
-    /usr/bin/python3 -I pgwire.py SCRIPTS        (started by pgwire.lua, which is the interface that specs use)
+    /usr/bin/python3 -I pgwire.py        (started by pgwire.lua, which is the interface that specs use)
 
-SCRIPTS is JSON: a list of scripts, one for each connection in the order in which they come, the last one for all others. A script
-is a list of steps; what steps there are is told in pgwire.lua. The port is printed first, then one JSON object for each thing that
-came. It ends with its standard input.
+The first line of its standard input is JSON: a list of scripts, one for each connection in the order in which they come, the last
+one for all others. A script is a list of steps; what steps there are is told in pgwire.lua. The port is printed first, then one
+JSON object for each thing that came. It ends with its standard input.
 """
 import json
 import os
@@ -84,6 +84,10 @@ class Connection:
                 return
             elif "say" in step:
                 self.sock.sendall(bytes.fromhex(step["say"]))
+            elif "flood" in step:
+                flood = bytes.fromhex(step["flood"]) * 100000
+                while True:
+                    self.sock.sendall(flood)
             elif "pause_ms" in step:
                 time.sleep(step["pause_ms"] / 1000)
 
@@ -119,7 +123,7 @@ def fill(listener):
 
 
 def main():
-    scripts = json.loads(sys.argv[1])
+    scripts = json.loads(sys.stdin.buffer.readline())
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     listener.listen(0 if scripts == "absent" else 128)

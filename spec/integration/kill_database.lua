@@ -42,12 +42,25 @@ local function announce_twice(index, version)
   for _ = 1, 2 do must(services.queue:send(body)) end
 end
 
+-- Holds up whoever writes into a table, so that a kill finds workers between bucket and database, or half-way through a
+-- transaction, and not only at the students' programs, which take most of the time.
+local tables = { "submissions", "results", "case_results", "teams" }
+
+local function hold_up(seconds)
+  local name = tables[math.random(#tables)]
+  return host.task.spawn("held up", function()
+    server:sql(owner, ("BEGIN; LOCK TABLE submitter.%s IN EXCLUSIVE MODE; SELECT pg_sleep(%.2f); COMMIT"):format(name,
+      seconds))
+  end)
+end
+
 local function start() return support.start_worker(services, { once = false }) end
 
 local workers = { start(), start() }
 for number = 1, kills do
   for _ = 1, 3 do hand_in_again(math.random(count), number) end
   for _ = 1, 2 do announce_twice(math.random(count), number) end
+  local held_up = hold_up(math.random() * 1.2)
   host.clock.sleep_ms(math.random(20, 1200))
   local both = math.random(4) == 1
   local first = math.random(2)
@@ -56,6 +69,7 @@ for number = 1, kills do
     support.wait_worker(workers[index])
     workers[index] = start()
   end
+  must(held_up:join())
 end
 print("# killed " .. kills .. " times")
 book.await_empty_queue(services, PATIENCE_MS)

@@ -265,6 +265,25 @@ describe("fetch", function()
       assert(run { recorder = recorder(5000) })
     end)
 
+    it("is never too late by an end that was put off since it was read", function()
+      uploaded { [document_key] = 5000, [source_key] = 5000 }
+      parts.policy_directory = fake.policies { ["default.lua"] = 'return { late = "refuse" }' }
+      for _, now_ends_ms in ipairs { 9000, false } do
+        assert(run { recorder = {
+          event = function(_, _, is_asked_anew)
+            local ends_ms = not is_asked_anew and 4000 or now_ends_ms
+            return ends_ms and { ends_ms = ends_ms } or false
+          end,
+          submitted = function() return false end,
+        } })
+        assert.are.equal("test", job.mode)
+      end
+      fails("unavailable", "away", { recorder = { event = function(_, _, is_asked_anew)
+        if is_asked_anew then return nil, "away", "unavailable" end
+        return { ends_ms = 4000 }
+      end } })
+    end)
+
     it("can't be judged while the database is away", function()
       fails("unavailable", "away", { recorder = { event = function() return nil, "away", "unavailable" end } })
     end)

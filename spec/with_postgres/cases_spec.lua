@@ -219,7 +219,7 @@ describe("cases in a real PostgreSQL", function()
 
   it("come from the bucket where the database has none, never because it is away", function()
     local own = postgres.start()
-    local pool = database.open { url = own:migrated() }
+    local pool = database.open { url = own:migrated(), is_quiet = true }
     pools[#pools + 1] = pool
     local bucket = bucket_source { store = store.open {
       ["a/e/s/grading/test.in"] = "1\n", ["a/e/s/grading/test.out"] = "bucket\n",
@@ -299,6 +299,13 @@ describe("cases in a real PostgreSQL", function()
         done("import", "a/e/s", files("1\n2\n", "1\n2\n")), 1, true)
       assert.matches("names 3 numbers for 2 cases",
         refused("import", "a/e/s", "--points", "1,2,3", files("1\n2\n", "1\n2\n")), 1, true)
+      done("import", "a/e/s", "--points", "3", files("1\n2\n3\n4\n", "1\n2\n3\n4\n"))
+      _, stderr = done("export", "a/e/s", "--in", path "y.in", "--out", path "y.out")
+      assert.are.equal("submitter cases: import them with --points 3\n", stderr)
+      server:sql(url, "UPDATE submitter.cases SET points = NULL WHERE position = 3")
+      _, stderr = done("export", "a/e/s", "--in", path "y.in", "--out", path "y.out")
+      assert.are.equal("submitter cases: the files can't hold their points\n", stderr)
+      done("import", "a/e/s", files("1\n2\n", "1\n2\n"))
       server:sql(url, "UPDATE submitter.cases SET points = 3, visibility = 'visible' WHERE position = 2")
       _, stderr = done("export", "a/e/s", "--in", path "y.in", "--out", path "y.out")
       assert.are.equal("submitter cases: the files can't hold their points, their visibility\n", stderr)
@@ -349,7 +356,7 @@ describe("cases in a real PostgreSQL", function()
         refused("import", "a/e/s", files("1\n2\n", "1\nabc\0d\n")), 1, true)
       assert.matches("case 1: the input has the byte 0xE9, which is no UTF-8 at byte offset 4",
         refused("import", "a/e/s", files("caf \xe9\n", "1\n")), 1, true)
-      assert.matches("leave such cases in the bucket", refused("import", "a/e/s", files("\0\n", "1\n")), 1, true)
+      assert.matches("leave other cases in the bucket", refused("import", "a/e/s", files("\0\n", "1\n")), 1, true)
       assert.are.equal("0", server:sql(url, "SELECT count(*) FROM submitter.administrators"))
       done("import", "a/e/s", "--to", "bucket", files("caf \xe9\n", "\0\n"))
       assert.are.equal("caf \xe9\n", folder:read "var/bucket/a/e/s/grading/test.in")

@@ -335,6 +335,10 @@ describe("recording on a real server", function()
 
   it("knows events, and what stands", function()
     assert.are.same({ starts_ms = 1767225600000, ends_ms = 1769904000000 }, recorder:event(location))
+    sql "SELECT submitter.schedule('m.soltys', 'aws_labs', '2026-01-01Z', NULL)"
+    assert.are.same({ starts_ms = 1767225600000 }, recorder:event(location, true))
+    assert.are.same({ starts_ms = 1767225600000 }, recorder:event(location))
+    sql "SELECT submitter.schedule('m.soltys', 'aws_labs', '2026-01-01Z', '2026-02-01Z')"
     assert.is_false(recorder:event(assert(key.location("m.soltys", "none", "lab5", fake.subid))))
     assert.is_false(recorder:standing(location, "test"))
     assert.is_false(recorder:submitted(location, SHA256))
@@ -424,6 +428,16 @@ describe("recording on a real server", function()
       deliver { regrade = "r1" }
       assert.are.equal("1|1|WA\n2|3|AC", sql(RESULTS))
       assert.are.equal("1|2|9|2|0", sql(COUNTS))
+    end)
+
+    it("is done for what stood in the bucket alone, before the next attempt takes its place", function()
+      local job = fake.job(parts)
+      assert(pipeline.run(job, parts.steps))
+      pipeline.close(job)
+      parts.store.objects[fake.prefix .. ".py"] = "sum"
+      deliver()
+      assert.are.equal("1|1|WA\n2|2|AC", sql(RESULTS))
+      assert.are.equal("1|2|6|2|0", sql(COUNTS))
     end)
 
     it("goes on counting where the bucket was emptied", function()

@@ -1,7 +1,7 @@
 --- What a text of PostgreSQL can't hold: NUL bytes, and bytes that aren't UTF-8.
 local units = require "submitter.units"
 
-local REMEDY = "leave such cases in the bucket, which takes any byte"
+local REMEDY = "save text as UTF-8; leave other cases in the bucket, which takes any byte"
 
 -- What is wrong with a text, or nil.
 local function problem(text)

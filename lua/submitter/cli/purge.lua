@@ -6,7 +6,7 @@ local purge = require "submitter.purge"
 local terminal = require "submitter.cli.terminal"
 local time = require "submitter.time"
 
-local command = { name = "purge", summary = "remove submissions and their results that are older than a day" }
+local command = { name = "purge", summary = "remove submissions handed in before a date, and their results" }
 
 -- For argparse: a day, which begins at midnight UTC, or a moment with its zone.
 local function date(value)

@@ -125,7 +125,7 @@ end
 -- Whether its tables are those of this program. And whether there are any, to ask for rights.
 local function schema_state(database)
   local pending, message = migrations.pending(database)
-  if not pending then return finding("fail", "schema", message, MIGRATE) end
+  if not pending then return finding("fail", "schema", message) end
   if #pending == 0 then return finding("ok", "schema", "up to date"), true end
   return finding("fail", "schema", "lacks " .. table.concat(pending, ", "), MIGRATE)
 end
@@ -164,10 +164,12 @@ function reach.database(opened, getenv)
   if not opened.database then
     return { finding("ok", "database", "none configured: cases, students and results are in the bucket alone") }
   end
-  local result, message = opened.database:query(sql.read_server, {}, { safe = true })
+  local result, message, code = opened.database:query(sql.read_server, {}, { safe = true })
   if not result then
+    -- What else could be wrong says what to do by itself.
     return { finding("fail", "database", ("%s: %s"):format(opened.database:describe(), message),
-      "see database in the configuration, SUBMITTER_DATABASE_URL and the PG… variables") }
+      code == "unavailable" and "see that it runs, and that database in the configuration, SUBMITTER_DATABASE_URL and the "
+        .. "PG… variables name it" or nil) }
   end
   local server = result.rows[1]
   local schema_finding, has_tables = schema_state(opened.database)

@@ -99,28 +99,43 @@ local function is_ours(report, handed)
   return report.source_sha256 == handed.source_sha256 or report.source_sha256 == handed.unread_sha256
 end
 
+--- The keys under which its report may come. After the end of its event what was handed in is graded for the final mark.
+local function awaited(location, mode)
+  local list = { key.names(location, mode) }
+  if mode ~= "grade" then list[2] = key.names(location, "grade") end
+  return list
+end
+
 -- Why no report came: one that policy keeps back can be waited for in vain.
 local function missed(services, handed, before)
-  if changed(before.out, (standing(services.store, handed.names.out))) then
-    return ("it was graded, but the policy publishes no JSON report (publish); see %s in the bucket"):format(
-      handed.names.out)
+  for _, names in ipairs(handed.awaited) do
+    if changed(before[names.out], (standing(services.store, names.out))) then
+      return ("it was graded, but the policy publishes no JSON report (publish); see %s in the bucket"):format(names.out)
+    end
   end
   return ("no report came in time for %s; is a worker running (submitter serve), and what does submitter status say?")
     :format(handed.names.document)
 end
 
---- One look at the bucket: the report of this very submission, decoded, its kind, and whether it is new.
+--- One look at the bucket: a report of this very submission, the new one if there is one, or nil.
+---@return {report:table, kind:"result"|"error", names:table, is_new:boolean}|nil
+---@return string|nil message
 local function look(store, handed, before)
-  for _, kind in ipairs { "result", "error" } do
-    local found, message = standing(store, handed.names[kind])
-    if message then return nil, message end
-    local report = found and host.json.decode(found.data)
-    local is_new = changed(before[kind], found)
-    if type(report) == "table" and (kind == "error" and is_new or kind == "result" and is_ours(report, handed)) then
-      return report, kind, is_new
+  local old
+  for _, names in ipairs(handed.awaited) do
+    for _, kind in ipairs { "result", "error" } do
+      local found, message = standing(store, names[kind])
+      if message then return nil, message end
+      local report = found and host.json.decode(found.data)
+      local is_new = changed(before[names[kind]], found)
+      if type(report) == "table" and (kind == "error" and is_new or kind == "result" and is_ours(report, handed)) then
+        local seen = { report = report, kind = kind, names = names, is_new = is_new }
+        if is_new then return seen end
+        old = old or seen
+      end
     end
   end
-  return nil
+  return old
 end
 
 local function queue_is_empty(queue)
@@ -135,15 +150,15 @@ local function wait(services, handed, before, timeout_ms)
   local deadline = host.clock.monotonic_ms() + timeout_ms
   local pause_ms = FIRST_PAUSE_MS
   while true do
-    local report, kind, is_new = look(services.store, handed, before)
+    local seen, message = look(services.store, handed, before)
     local left = deadline - host.clock.monotonic_ms()
-    if report and not is_new and queue_is_empty(services.queue) then
+    if seen and not seen.is_new and queue_is_empty(services.queue) then
       -- It may have been replaced just before the message went.
-      report, kind = look(services.store, handed, before)
-      if report then return report, kind end
+      seen, message = look(services.store, handed, before)
+      if seen then return seen end
     end
-    if report and (is_new or left <= 0) then return report, kind end
-    if not report and kind then return nil, kind, "environment" end
+    if seen and (seen.is_new or left <= 0) then return seen end
+    if message then return nil, message, "environment" end
     if left <= 0 then
       return nil, missed(services, handed, before), "environment"
     end
@@ -156,11 +171,15 @@ local function announce(stream, handed)
   stream:write("subid  ", handed.location.subid, "\nkey    ", terminal.escape(handed.names.document), "\n")
 end
 
-local function show(services, handed, report, kind, format)
+local function show(services, handed, seen, format)
+  local report, kind = seen.report, seen.kind
+  if seen.names.result ~= handed.names.result then
+    io.stderr:write("submitter submit: the event is over, so it was graded on the cases for the final mark\n")
+  end
   if format == "json" then
     io.stdout:write(host.json.encode(report, { indent = 2 }), "\n")
   elseif format == "csv" and kind == "result" then
-    local table_text, message, code = services.store:get(handed.names.out)
+    local table_text, message, code = services.store:get(seen.names.out)
     if not table_text and code == "not_found" then
       message = "it was graded, but the policy publishes no table (publish); --format table or json shows the report"
     end
@@ -179,10 +198,12 @@ end
 local function standing_reports(store, what)
   local location, message = key.location(what.admin, what.event, what.assignment, submission.subid(what))
   if not location then return nil, message, "usage" end
-  local names, before = key.names(location, what.mode), {}
-  for _, name in ipairs { "result", "error", "out" } do
-    before[name], message = standing(store, names[name])
-    if message then return nil, message, "environment" end
+  local before = {}
+  for _, names in ipairs(awaited(location, what.mode)) do
+    for _, kind in ipairs { "result", "error", "out" } do
+      before[names[kind]], message = standing(store, names[kind])
+      if message then return nil, message, "environment" end
+    end
   end
   return before
 end
@@ -195,9 +216,11 @@ local function hand_in_and_wait(services, what, arguments)
   if not handed then return nil, message, code end
   -- Standard output is for the report, which another program may read.
   announce(io.stderr, handed)
-  local report, kind, problem = wait(services, handed, before, arguments.timeout)
-  if not report then return nil, kind, problem end
-  return show(services, handed, report, kind, arguments.format)
+  handed.awaited = awaited(handed.location, what.mode)
+  local seen
+  seen, message, code = wait(services, handed, before, arguments.timeout)
+  if not seen then return nil, message, code end
+  return show(services, handed, seen, arguments.format)
 end
 
 function command.run(arguments)

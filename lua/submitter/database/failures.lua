@@ -15,8 +15,8 @@ local TEXT_LIMIT_BYTES = 500
 ---@field spoils boolean the connection is better not used again
 
 local MIGRATE = "run \"submitter database migrate\" as the schema's owner"
-local GRANT = "the role of this connection lacks a right: make it a member of submitter_worker (GRANT submitter_worker "
-  .. "TO …), and " .. MIGRATE
+local GRANT = "the role of this connection lacks a right: GRANT submitter_worker TO a role for workers, "
+  .. "submitter_instructor to one that imports cases or purges; if it is that, " .. MIGRATE
 local PASSWORD = "check the password file (PGPASSFILE, or ~/.pgpass, for this user alone), and the role's password"
 
 -- By SQLSTATE, else by its class (the first two characters). again, spoils: as in DatabaseFailure.

@@ -100,9 +100,9 @@ local function begin_walls(job)
 end
 
 -- The event, where the database knows it: when it ends.
-local function find_event(job)
+local function find_event(job, is_asked_anew)
   if not job.recorder then return true end
-  local event, message, code = job.recorder:event(job.location)
+  local event, message, code = job.recorder:event(job.location, is_asked_anew)
   if event == nil then return nil, message, code end
   job.event = event or nil
   return true
@@ -162,12 +162,22 @@ local function complete(job)
   return true
 end
 
+local function is_late(job)
+  local ends_ms = job.event and job.event.ends_ms
+  return ends_ms ~= nil and job.submitted_ms > ends_ms
+end
+
 -- After the end of its event a submission is graded for the final mark, or not at all. What is known to have been handed in
 -- before counts as that, wherever its objects were copied since.
 local function after_the_end(job)
-  local ends_ms = job.event and job.event.ends_ms
-  if not ends_ms or job.submitted_ms <= ends_ms then return true end
-  local before_ms, message, code = job.recorder:submitted(job.location, job.source_sha256)
+  if not is_late(job) then return true end
+  -- An end that was put off a moment ago keeps nobody out.
+  local before_ms
+  local done, message, code = find_event(job, true)
+  if not done then return nil, message, code end
+  if not is_late(job) then return true end
+  local ends_ms = job.event.ends_ms
+  before_ms, message, code = job.recorder:submitted(job.location, job.source_sha256)
   if before_ms == nil then return nil, message, code end
   if before_ms and before_ms <= ends_ms then
     job.submitted_ms, job.recorded_ms = before_ms, before_ms
@@ -183,7 +193,6 @@ local function after_the_end(job)
   job.document_text, job.document_ms, job.document, job.source, job.source_ms = nil, nil, nil, nil, nil
   job.source_sha256, job.submitted_ms, job.truth, job.truth_etag, job.truth_was_read = nil, nil, nil, nil, nil
   for _, part in ipairs { fetch_document, parse_document, fetch_source, complete } do
-    local done
     done, message, code = part(job)
     if not done then return nil, message, code end
   end

@@ -34,14 +34,15 @@ end
 --- When the submission's event is. What is known is a few seconds old at most.
 ---@async
 ---@param location Location
+---@param is_asked_anew boolean|nil what is known doesn't count
 ---@return {starts_ms:integer|nil, ends_ms:integer|nil}|false|nil event false: it isn't in the database
 ---@return string|nil message
 ---@return string|nil code
-function Recorder:event(location)
+function Recorder:event(location, is_asked_anew)
   local administrator, event = key_of(location)
   local key = administrator .. "\0" .. event
   local known = self.events[key]
-  if known and host.clock.monotonic_ms() < known.until_ms then return known.event end
+  if known and not is_asked_anew and host.clock.monotonic_ms() < known.until_ms then return known.event end
   local found, message, code = self.database:query(sql.event, { administrator, event }, SAFE)
   if not found then return nil, message, code end
   local row = found.rows[1]

@@ -56,9 +56,14 @@ end
 
 -- What every case is worth, for --points; or nil.
 local function worths(list)
+  local one = common(list, "points")
+  if one then return tostring(one) end
   local values = {}
-  for index, case in ipairs(list) do values[index] = case.points end
-  return #values == #list and #list <= MOST_POINTS and table.concat(values, ",") or nil
+  for index, case in ipairs(list) do
+    if not case.points then return nil end
+    values[index] = case.points
+  end
+  return #list <= MOST_POINTS and table.concat(values, ",") or nil
 end
 
 -- What importing needs so that it makes the same cases, where the files alone don't tell.

@@ -42,7 +42,7 @@ function action.describe(parser)
     :description("line: an input is a line of cases, which policy splits into words; file: it goes to standard input, "
       .. "whole (default: line for files of lines, file for a folder; another in the database only)")
   parser:flag("--unnamed"):description "the names of a folder's files don't count, only their order (database only)"
-  parser:option("--points"):argname("NUMBER[,…]"):convert(points)
+  parser:option("--points"):argname("NUMBER[,...]"):convert(points)
     :description "what the cases are worth, one number for all or one for each (database only)"
   parser:option("--visibility"):argname("RULE"):convert(options.one_of { "visible", "hidden", "after_due" })
     :description "what students see of them: visible, hidden or after_due (database only)"

@@ -94,9 +94,11 @@ return {
         JOIN submitter.assignments AS assignment ON assignment.event_id = event.id
         WHERE $3::text = '' OR assignment.name = $3::text
         UNION
+        -- Whose cases are in the bucket. A submission for one that is nowhere makes no row for each student.
         SELECT submission.event_id, submission.event, submission.assignment
         FROM submission
         WHERE submission.event_id IS NOT NULL
+          AND EXISTS (SELECT FROM submitter.results AS result WHERE result.submission_id = submission.id)
       ) AS wanted
       LEFT JOIN (SELECT DISTINCT event, assignment, mode FROM attempt) AS known
         ON known.event = wanted.event AND known.assignment = wanted.assignment
