@@ -34,7 +34,7 @@ end
 
 -- Takes "init", "start", "stop", "kill" from its standard input, answers a line to each; at the end of its input it stops the
 -- server and removes the folder, which it has made. In the background of a shell that only waits, because this process kills its
--- children when it ends.
+-- children when it ends; in a session of its own, because a terminal and `timeout` send their signals to whole groups.
 local KEEPER = [[
 folder=$1; init=$2; shift 2
 keep() {
@@ -252,7 +252,7 @@ function postgres.start(options)
   })
   for _, setting in ipairs(settings_of(options)) do arguments = words_of(arguments, { "-c", setting }) end
   self.keeper = must(host.child.start { program = "/bin/sh", arguments = arguments, environment = PATH,
-    stdin = "pipe", stdout = "pipe", stderr = "inherit" })
+    stdin = "pipe", stdout = "pipe", stderr = "inherit", new_session = true })
   self:tell "init"
   for file, text in pairs(options.files or {}) do
     local write = { "/bin/sh", "-c", 'umask 077; cat >"$0"', data .. "/" .. file }

@@ -1,4 +1,5 @@
 --- The commands as a user calls them: the real program, a folder of its own.
+local fingerprint = require "submitter.fingerprint"
 local host = require "submitter.host"
 local key = require "submitter.key"
 local submission = require "submitter.submission"
@@ -109,6 +110,28 @@ describe("the command line", function()
     assert.truthy(no_table.stderr:find("publishes no table", 1, true), no_table.stderr)
     assert.equal(3, no_json.exit_code)
     assert.truthy(no_json.stderr:find("publishes no JSON report", 1, true), no_json.stderr)
+  end)
+
+  it("submit shows the report for the final mark where the event was over", function()
+    local ended
+    local submitting = host.task.spawn("submitting", function()
+      ended = submit("right.py", "--wait", "--timeout", "30s", "--format", "csv")
+    end)
+    local source, document
+    for _ = 1, 400 do
+      source, document = folder:read("var/bucket/" .. names().source), folder:read("var/bucket/" .. names().document)
+      if document then break end
+      host.clock.sleep_ms(25)
+    end
+    local final = "var/bucket/" .. names().result:gsub("%.result%.json$", ".grade")
+    folder:write(final .. ".out", "a,b\r\n")
+    folder:write(final .. ".result.json", host.json.encode {
+      mode = "grade", verdict = "AC", source_sha256 = fingerprint.of(document, source),
+    })
+    assert(submitting:join())
+    assert.equal(0, ended.exit_code, ended.stderr)
+    assert.equal("a,b\r\n", ended.stdout)
+    assert.matches("graded on the cases for the final mark", ended.stderr, 1, true)
   end)
 
   it("submit shows why nothing could be graded #cgroup", function()

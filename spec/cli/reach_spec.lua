@@ -135,6 +135,9 @@ describe("the database, asked", function()
     assert.are.same({ 1, "fail", "a database in memory: can't connect to PostgreSQL: refused" },
       { #found, found[1].state, found[1].text })
     assert.matches("SUBMITTER_DATABASE_URL", found[1].remedy)
+    -- A refusal says by itself what to do.
+    database.trouble = function() return "can't connect to PostgreSQL: password; check it", "environment" end
+    assert.is_nil(look()[1].remedy)
   end)
 
   it("shouldn't be talked to in the open, nor to whoever answers", function()

@@ -160,8 +160,8 @@ describe("the grade book on a real server", function()
     -- What a student hands in for an assignment that is nowhere is no task of the others.
     server:sql(url, [[
       INSERT INTO submitter.submissions (administrator, event, assignment, subid, submitted_at, failed_at, failure_mode,
-        failure_class, failure_reason) VALUES ('a', 'e', 'nowhere', repeat('c', 32), '2026-01-05Z', '2026-01-05Z', 'test',
-        'not_found', 'x')
+        failure_class, failure_reason)
+        VALUES ('a', 'e', 'nowhere', repeat('c', 32), '2026-01-05Z', '2026-01-05Z', 'test', 'not_found', 'x')
     ]])
     assert.are.same({ "c test - - -/0 (last grading failed: not_found)" }, (book "a/e/nowhere"))
     attempt(("a"):rep(32), { ANN }, "2026-01-10Z", { points = 4 })

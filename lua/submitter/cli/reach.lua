@@ -168,8 +168,8 @@ function reach.database(opened, getenv)
   if not result then
     -- What else could be wrong says what to do by itself.
     return { finding("fail", "database", ("%s: %s"):format(opened.database:describe(), message),
-      code == "unavailable" and "see that it runs, and that database in the configuration, SUBMITTER_DATABASE_URL and the "
-        .. "PG… variables name it" or nil) }
+      code == "unavailable" and "see that it runs, and whether database in the configuration, SUBMITTER_DATABASE_URL "
+        .. "and the PG… variables name it" or nil) }
   end
   local server = result.rows[1]
   local schema_finding, has_tables = schema_state(opened.database)

@@ -110,7 +110,8 @@ end
 local function missed(services, handed, before)
   for _, names in ipairs(handed.awaited) do
     if changed(before[names.out], (standing(services.store, names.out))) then
-      return ("it was graded, but the policy publishes no JSON report (publish); see %s in the bucket"):format(names.out)
+      return ("it was graded, but the policy publishes no JSON report (publish); see %s in the bucket"):format(
+        names.out)
     end
   end
   return ("no report came in time for %s; is a worker running (submitter serve), and what does submitter status say?")
