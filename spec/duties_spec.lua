@@ -37,6 +37,22 @@ describe("a worker's duties", function()
     assert.are.equal(4, #done)
   end)
 
+  it("are interrupted when they don't stop in time", function()
+    local stubborn = duty("stubborn", { stop = function() end })
+    local all = duties.new { stubborn }
+    all:start()
+    support.eventually("it runs", function() return #done == 1 end)
+    local now_ms = 0
+    finally(support.replace(host.clock, { monotonic_ms = function()
+      now_ms = now_ms + 1000
+      return now_ms
+    end }))
+    local lines = support.logged(function() all:stop() end)
+    assert.are.same({ "stubborn loops" }, done)
+    assert.are.equal(0, #lines)
+    assert.is_nil(stubborn.task)
+  end)
+
   it("end one by one: a failure is logged and concerns no other", function()
     local all = duties.new {
       duty("broken", { loop = function() error "oh" end }),

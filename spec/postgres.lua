@@ -38,6 +38,7 @@ end
 local KEEPER = [[
 folder=$1; init=$2; shift 2
 keep() {
+  trap '' PIPE # nobody may be left to be answered, and the rest is to be done all the same
   mkdir -m 755 "$folder" || return
   stop() { if [ -n "$pid" ]; then kill -"$1" "$pid" 2>/dev/null; wait "$pid"; fi; pid=; }
   while read -r command; do
@@ -48,7 +49,7 @@ keep() {
       stop) stop INT ;;
       kill) stop QUIT ;;
     esac
-    echo "$command"
+    echo "$command" 2>/dev/null
   done
   stop INT
   rm -rf "$folder"

@@ -81,10 +81,12 @@ CREATE VIEW submitter.grade_book AS
          coalesce(results.submitted_at > events.ends_at, false) AS late,
          row_number() OVER (
            PARTITION BY submissions.administrator, submissions.event, submissions.assignment, results.mode, members.person
-           ORDER BY results.submitted_at DESC, results.attempt DESC, results.id DESC) = 1 AS is_latest,
+           ORDER BY (results.verdict = 'REJ' AND results.submitted_at > events.ends_at) IS TRUE, results.submitted_at DESC,
+                    results.attempt DESC, results.id DESC) = 1 AS is_latest,
          row_number() OVER (
            PARTITION BY submissions.administrator, submissions.event, submissions.assignment, results.mode, members.person
-           ORDER BY results.points DESC, results.submitted_at, results.attempt, results.id) = 1 AS is_best,
+           ORDER BY (results.verdict = 'REJ' AND results.submitted_at > events.ends_at) IS TRUE, results.points DESC,
+                    results.submitted_at, results.attempt, results.id) = 1 AS is_best,
          results.id AS result_id
     FROM submitter.submissions
     JOIN submitter.results ON results.submission_id = submissions.id
@@ -123,7 +125,8 @@ COMMENT ON COLUMN submitter.grade_book.max_points IS 'What all are worth.';
 COMMENT ON COLUMN submitter.grade_book.submitted_at IS 'When it was uploaded.';
 COMMENT ON COLUMN submitter.grade_book.finished_at IS 'When its grading ended.';
 COMMENT ON COLUMN submitter.grade_book.late IS 'Whether that was after the event''s end.';
-COMMENT ON COLUMN submitter.grade_book.is_latest IS 'Whether it is what the student handed in last, in this mode.';
+COMMENT ON COLUMN submitter.grade_book.is_latest IS
+  'Whether it is what the student handed in last, in this mode. What was refused after the event''s end counts as older than all else.';
 COMMENT ON COLUMN submitter.grade_book.is_best IS
   'Whether it has the most points of what the student handed in, in this mode; of equal ones the first.';
 COMMENT ON COLUMN submitter.grade_book.result_id IS 'The result, for case_results and its report.';

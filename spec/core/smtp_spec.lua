@@ -153,6 +153,19 @@ describe("smtp", function()
       assert.is_true(host.clock.monotonic_ms() - begun < 15000)
     end)
 
+    it("is given up when it talks without end", function()
+      for _, stage in ipairs { "greeting", "EHLO", "MAIL", "message" } do
+        for _, reply in ipairs { "250-more\r\n", ("250-more and more "):rep(1000) } do
+          local server = smtp.start()
+          server:answer(stage, { reply = reply, endless = true, taken = false })
+          local begun = host.clock.monotonic_ms()
+          assert.is_nil((once(server, { timeout_ms = 1000 })))
+          assert.is_true(host.clock.monotonic_ms() - begun < 10000)
+          server:close()
+        end
+      end
+    end)
+
     it("can't keep anybody at the door", function()
       local server = smtp.start()
       server:answer("QUIT", { hang = true })
@@ -225,6 +238,17 @@ describe("smtp", function()
       assert.are.equal("first student@example.org ?[2J", details.text)
     end)
 
+    it("about a whole mail may be neither yes nor no", function()
+      for _, reply in ipairs { "251 2.0.0 forwarded", "354 go on" } do
+        local server = smtp.start()
+        server:answer("message", { reply = reply })
+        local code, _, details = failure(once(server))
+        assert.are.equal("cut", code)
+        assert.is_true(details.handed_over, reply)
+        server:close()
+      end
+    end)
+
     it("of one mail is nothing about the next", function()
       local server = smtp.start()
       server:answer("RCPT nobody@example.org", { reply = "550 5.1.1 nobody" })
@@ -275,6 +299,13 @@ describe("smtp", function()
         assert.are.equal(1, #server:mails())
         empty:close()
       end
+    end)
+
+    it("isn't begun by what somebody slipped in before it", function()
+      local server = smtp.start { tls = "start" }
+      server:answer("STARTTLS", { reply = "220 go ahead\r\n250-fake.invalid\r\n250 AUTH PLAIN" })
+      failure(once(server, { user = "worker", password = "secret" }))
+      assert.are.equal(0, #server:mails())
     end)
 
     it("isn't done without, unless that is said", function()
@@ -334,6 +365,14 @@ describe("smtp", function()
       local strange = smtp.start { tls = "start", users = { worker = "secret" }, mechanisms = { "CRAM-MD5" } }
       assert.are.equal("auth", failure(once(strange, with())))
       assert.are.equal(0, #server:mails() + #none:mails() + #strange:mails())
+    end)
+
+    it("is a secret, whichever command its letters look like", function()
+      local server = smtp.start { tls = "start", users = { worker = "secret" }, mechanisms = { "LOGIN" } }
+      local looks_like = "4\u{33C0}" -- NOOP…
+      assert.are.equal("NOOP", host.smtp.base64(looks_like):sub(1, 4))
+      local code, _, details = failure(once(server, with { password = looks_like }))
+      assert.are.same({ "auth", "login" }, { code, details.stage })
     end)
 
     it("never goes out unencrypted", function()

@@ -13,6 +13,7 @@
 ---
 ---     reply = "450 4.2.0 later"     in place of the usual reply
 ---     delay_ms = 50                 before the reply
+--     endless = true                the reply again and again, without a line end but its own, until the client goes away
 ---     hang = true                   never a reply, until the client goes away
 ---     close = true                  closes without a reply; then_close = true: after it
 ---     taken = false                 of "message": the mail isn't kept, whatever the reply

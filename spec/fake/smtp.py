@@ -69,6 +69,8 @@ class Connection:
         if scripted.get("close"):
             raise Gone
         reply = scripted.get("reply", usual)
+        while scripted.get("endless"):
+            self.connection.sendall(reply.encode("latin-1"))
         self.say(reply)
         if scripted.get("then_close"):
             raise Gone

@@ -373,6 +373,15 @@ describe("the grade book's schema", function()
          WHERE student = 'Ada' ORDER BY attempt DESC]])
     end)
 
+    it("doesn't let what was refused after the end take the place of what was graded", function()
+      sql "UPDATE submitter.results SET verdict = 'REJ', points = 3 WHERE attempt = 2"
+      local read = [[
+        SELECT attempt, is_latest, is_best FROM submitter.grade_book WHERE student = 'Ada' ORDER BY attempt DESC]]
+      assert.equal("2|f|f\n1|t|t", sql(read))
+      sql "SELECT submitter.schedule('teacher', 'labs', NULL, NULL)"
+      assert.equal("2|t|t\n1|f|f", sql(read))
+    end)
+
     it("has a row for a token that nobody has, until somebody is given it", function()
       assert.equal("2", sql(("SELECT count(*) FROM submitter.grade_book WHERE email IS NULL AND token = '%s'"):format(
         other_token)))

@@ -21,7 +21,8 @@ return {
 
   -- One row for each student, assignment and mode: the attempt that counts of all that the student had a part in; one for each
   -- submission of whose tokens none is known; one for each student of the event without either. A grading that failed is an
-  -- attempt without a result, which counts only where there is no other.
+  -- attempt without a result, which counts only where there is no other. What was refused as it came after the end counts
+  -- only where nothing was graded: another team of the student's may have handed in long before.
   --
   -- Large sets are joined to tables, by their keys, and never to each other: also a server that has no statistics yet, in the
   -- hour after an examination, needs no more than moments.
@@ -69,6 +70,7 @@ return {
         row_number() OVER (PARTITION BY attempt.event, attempt.assignment, attempt.mode, owner.student_id,
           CASE WHEN owner.student_id IS NULL THEN attempt.subid END
           ORDER BY attempt.result_id IS NULL,
+            (attempt.verdict = 'REJ' AND attempt.submitted_at > attempt.ends_at) IS TRUE,
             CASE WHEN attempt.best_counts THEN attempt.points END DESC NULLS LAST,
             CASE WHEN attempt.best_counts THEN attempt.submitted_at END,
             CASE WHEN attempt.best_counts THEN attempt.attempt END,
