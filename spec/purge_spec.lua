@@ -79,6 +79,11 @@ describe("purging", function()
     assert.are.equal(0, #store:asked "delete")
   end)
 
+  it("leaves what was handed in that very moment", function()
+    hand_in(old, BEFORE_MS)
+    assert.are.same({}, (open():find()))
+  end)
+
   it("takes both spellings of the keys for one submission", function()
     hand_in(old, OLD_MS + 1, "/a/e/s")
     assert.are.equal(14, assert(open():find())[1].objects)

@@ -140,7 +140,8 @@ static int push_failure(lua_State *L, const struct smtp_answer *answer) {
     set_text(L, "stage", stages[answer->stage]);
     lua_pushboolean(L, answer->reused);
     lua_setfield(L, -2, "reused");
-    lua_pushboolean(L, answer->handed_over && !answer->status);
+    /* A positive reply that libcurl didn't expect is no refusal. */
+    lua_pushboolean(L, answer->handed_over && answer->status < 400);
     lua_setfield(L, -2, "handed_over");
     return 4;
 }

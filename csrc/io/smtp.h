@@ -71,7 +71,7 @@ struct smtp_answer {
     char text
         [512]; /* the server's own words, one line, perhaps with an address in them; any bytes but control characters */
     bool reused;      /* on a kept connection */
-    bool handed_over; /* all of the mail was: without a status, it may have been taken */
+    bool handed_over; /* all of the mail was: without a status of 400 or more, it may have been taken */
 };
 
 struct smtp_session;

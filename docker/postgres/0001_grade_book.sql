@@ -314,6 +314,7 @@ CREATE TABLE submitter.mails (
   created_at timestamptz NOT NULL DEFAULT now(),
   next_try_at timestamptz NOT NULL DEFAULT now(),
   tries integer NOT NULL DEFAULT 0 CHECK (tries >= 0),
+  uncertain integer NOT NULL DEFAULT 0 CHECK (uncertain >= 0),
   ended_at timestamptz,
   outcome text CHECK (outcome IN ('sent', 'superseded', 'refused')),
   problem text,
@@ -333,6 +334,7 @@ COMMENT ON COLUMN submitter.mails.points IS 'How many points that run gave.';
 COMMENT ON COLUMN submitter.mails.created_at IS 'When the result was recorded.';
 COMMENT ON COLUMN submitter.mails.next_try_at IS 'Not to be tried before.';
 COMMENT ON COLUMN submitter.mails.tries IS 'How often it was tried.';
+COMMENT ON COLUMN submitter.mails.uncertain IS 'How often nobody could tell whether it had arrived.';
 COMMENT ON COLUMN submitter.mails.ended_at IS 'When it was done with; NULL: it is still to be sent.';
 COMMENT ON COLUMN submitter.mails.outcome IS
   'sent; superseded: a newer result has its own; refused: the mail server will never take it.';

@@ -394,11 +394,13 @@ describe("core.postgres", function()
 
     it("lets go of the descriptor that libpq closed, which is another's next", function()
       local garbage = { say = ("\1\2\3\4\255"):rep(20) }
-      local asked <close> = open("query", garbage, "hold")
-      assert.are.equal("lost", (select(3, asked:query("SELECT 1"))))
       local unasked <close> = open({ pause_ms = 50 }, garbage, "hold")
       support.eventually("the garbage is seen", function() return unasked:state() == "broken" end)
-      -- Neither is closed here yet, and these two have their numbers.
+      local asked <close> = open("query", garbage, "hold")
+      local again <close> = open("query", garbage, "hold")
+      assert.are.equal("lost", (select(3, asked:query("SELECT 1"))))
+      assert.are.equal("lost", (select(3, again:query("SELECT 1"))))
+      -- None is closed here yet, and these two have their numbers: one for the connection, one while it is made.
       for _ = 1, 2 do
         local other <close> = open("query", pgwire.together(pgwire.bound, pgwire.columns "a", pgwire.row "x",
           pgwire.complete "SELECT 1", pgwire.ready()), "hold")

@@ -27,7 +27,7 @@ end
 
 local function row(changes)
   local made = {
-    id = 7, run = 1, tries = 1, created_at = 1795499734123, age_ms = 1000, email = "student@example.org", name = "Ada",
+    id = 7, run = 1, tries = 1, uncertain = 0, created_at = 1795499734123, age_ms = 1000, email = "student@example.org", name = "Ada",
     administrator = "admin", event = "fall", assignment = "sum", subid = SUBID, mode = "test", attempt = 1,
     verdict = "AC", passed = 2, total = 2, points = 2.0, max_points = 2.0, submitted_at = 1795499734123,
     finished_at = 1795499760000, has_newer = false,
@@ -186,6 +186,15 @@ describe("the mailer", function()
       assert.are.equal("y\r\n", read.parts[2].data)
     end)
 
+    it("of which nothing can be made, goes on to the next", function()
+      store.objects[names().result] = report { cases = 1 }
+      store.objects[names("grade").result] = report { mode = "grade" }
+      due = { row(), row { id = 8, mode = "grade" } }
+      assert.are.same({ sent = 1, superseded = 0, refused = 0, deferred = 1 }, (new():run_once()))
+      assert.are.equal(7, put_off()[1])
+      assert.are.equal("mail_error", events()[1])
+    end)
+
     it("leaves a table out that is too large, and says so", function()
       store.objects[names().out] = ("x"):rep(1001)
       due = { row() }
@@ -224,7 +233,7 @@ describe("the mailer", function()
       answers("s: status 450", "deferred", { status = 450, stage = "recipient", text = "words" })
       server.answers[2] = { true, {} }
       assert.are.same({ sent = 1, superseded = 0, refused = 0, deferred = 1 }, (new():run_once()))
-      assert.are.same({ 7, 1, MINUTE_MS, "s: status 450 (words)" }, put_off())
+      assert.are.same({ 7, 1, MINUTE_MS, "s: status 450 (words)", false }, put_off())
     end)
 
     it("waits longer and longer, for three days", function()
@@ -273,6 +282,16 @@ describe("the mailer", function()
       end
     end)
 
+    it("for a recipient elsewhere, by a server that takes other mails, goes on", function()
+      local one = new()
+      answers("s: status 554", "auth", { status = 554, stage = "recipient", handed_over = false })
+      assert.is_nil((one:run_once()))
+      due = { row(), row { id = 8 }, row { id = 9 } }
+      server.answers = { [2] = { true, {} }, [4] = { true, {} } }
+      assert.are.same({ sent = 2, superseded = 0, refused = 0, deferred = 1 }, (one:run_once()))
+      assert.is_nil(one:problem())
+    end)
+
     it("on a connection that was used before, tries once on another", function()
       answers("s: cut", "cut", { stage = "sender", reused = true, handed_over = false })
       server.answer = nil
@@ -287,7 +306,12 @@ describe("the mailer", function()
       answers("s: timed out", "timeout", details)
       assert.is_nil((new():run_once()))
       assert.are.equal(1, #server.mails)
-      due = { row { tries = 3 } }
+      assert.is_true(put_off()[5])
+      -- Tries that came to nothing for other reasons don't count.
+      due = { row { tries = 9, uncertain = 1 } }
+      assert.is_nil((new():run_once()))
+      assert.are.equal(0, #database:asked(sql.end_mail))
+      due = { row { tries = 3, uncertain = 2 } }
       assert.are.equal(1, new():run_once().refused)
       assert.is_truthy(ended()[4]:find "may have arrived")
     end)

@@ -79,7 +79,7 @@ describe("the outbox on a real server", function()
     rows "UPDATE submitter.mails SET next_try_at = now() - interval '1 second'"
     assert.are.equal(2, claim().tries)
     assert.are.equal(0, assert(pool:query(sql.end_mail, { row.id, 1, "sent", "" })).count)
-    assert.are.equal(0, assert(pool:query(sql.put_mail_off, { row.id, 1, 1000, "x" })).count)
+    assert.are.equal(0, assert(pool:query(sql.put_mail_off, { row.id, 1, 1000, "x", false })).count)
     assert.are.equal(1, assert(pool:query(sql.end_mail, { row.id, 2, "refused", "a reason" })).count)
     assert.are.equal("refused|a reason", rows "SELECT outcome, problem FROM submitter.mails")
     assert.are.equal(0, assert(pool:query(sql.end_mail, { row.id, 2, "sent", "" })).count)
@@ -90,7 +90,7 @@ describe("the outbox on a real server", function()
   it("keeps a mail back for as long as it is put off", function()
     result(1, { token(1) })
     local row = claim()
-    assert.are.equal(1, assert(pool:query(sql.put_mail_off, { row.id, 1, 90000, "later" })).count)
+    assert.are.equal(1, assert(pool:query(sql.put_mail_off, { row.id, 1, 90000, "later", true })).count)
     assert.is_nil(claim())
     assert.are.equal("t|later", rows [[
       SELECT next_try_at BETWEEN now() + interval '60 seconds' AND now() + interval '91 seconds', problem
@@ -170,7 +170,7 @@ describe("the outbox on a real server", function()
     local own = database.open { url = (url:gsub("user=%S+", "user=a_mailer")) }
     finally(function() own:close() end)
     local row = assert(own:query(sql.claim_mail, { LEASE_MS })).rows[1]
-    assert(own:query(sql.put_mail_off, { row.id, 1, 0, "x" }))
+    assert(own:query(sql.put_mail_off, { row.id, 1, 0, "x", false }))
     assert(own:query(sql.end_mail, { row.id, 1, "sent", "" }))
     own:close()
   end)

@@ -172,14 +172,15 @@ describe("the pool on a real server", function()
     it("is run again after a deadlock", function()
       local pool = open { pool = 2 }
       server:sql(url, "INSERT INTO marks VALUES (1, 0), (2, 0)")
-      local runs, both = 0, host.task.event()
+      local runs, locked, both = 0, 0, host.task.event()
       local tasks = {}
       for number = 1, 2 do
         tasks[number] = host.task.spawn("transaction " .. number, function()
           return pool:transaction(function(transaction)
             runs = runs + 1
             if not transaction:query(UPDATE, { number, 1 }) then return nil, "the first", "unavailable" end
-            if runs == 2 then both:set() end
+            locked = locked + 1
+            if locked == 2 then both:set() end
             both:wait(30000)
             local result, message, code = transaction:query(UPDATE, { 3 - number, 1 })
             if not result then return nil, message, code end

@@ -1,8 +1,8 @@
 --- What an operator writes about mail: the fields of `mail = smtp { … }`, described for submitter.schema.
 local fields = {}
 
--- The same as address.is_plain, as far as a pattern can say it.
-local address = { match = "^[^%s%c<>@\128-\255]+@[%w.-]+$", length = { 3, 254 } }
+-- What submitter.mail.address has no problem with, as far as a pattern can say it.
+local address = { match = "^[^%s%c<>\"(),:;\\%[%]@\128-\255]+@[%w.-]+$", length = { 3, 254 } }
 
 --- The kind of part that `mail` may be: `smtp { … }`.
 fields.smtp = {

@@ -80,9 +80,11 @@ local function deliver(self, row, mail)
   return self.session:send(envelope)
 end
 
--- What a failure to send says: of this mail ("refused", "deferred", "uncertain"), or of the server ("away").
-local function judge(code, details)
+-- What a failure to send says: of this mail ("refused", "deferred", "uncertain"), or of the server ("away"). A server that carries
+-- mails for some denies relaying for a recipient elsewhere; one that took none yet may want a login for any.
+local function judge(self, code, details)
   if code == "refused" then return "refused" end
+  if code == "auth" and self.has_sent and details.stage == "recipient" then return "deferred" end
   if details and details.handed_over then return "uncertain" end
   if code == "deferred" and details.stage ~= "sender" and details.status ~= 421 then return "deferred" end
   return "away"
@@ -104,7 +106,7 @@ local function refuse(self, row, problem, class, details)
 end
 
 -- Later, unless it has been tried for long enough.
-local function put_off(self, row, problem, class, details)
+local function put_off(self, row, problem, class, details, is_uncertain)
   if row.age_ms >= GIVEN_UP_MS then
     return refuse(self, row, "given up after three days: " .. problem, class, details)
   end
@@ -113,7 +115,7 @@ local function put_off(self, row, problem, class, details)
   fields_.delay_ms = later_ms
   host.log.info("mail_deferred", fields_)
   local done, reason, code = self.database:query(sql.put_mail_off,
-    { row.id, row.tries, later_ms, problem_text(problem, details) }, SAFE)
+    { row.id, row.tries, later_ms, problem_text(problem, details), is_uncertain or false }, SAFE)
   if not done then return nil, reason, code end
   self.counts.deferred = self.counts.deferred + 1
   return true
@@ -122,7 +124,7 @@ end
 -- It was sent, and that must be kept in mind until the database has it: else it would be sent once more.
 local function note_sent(self, row)
   host.log.info("mail_sent", log_fields(row))
-  self.sent[row.id] = true
+  self.sent[row.id], self.has_sent = true, true
   local done, reason, code = finish(self, row, "sent")
   if not done then return nil, reason, code end
   self.sent[row.id] = nil
@@ -186,16 +188,22 @@ end
 
 ---@async
 local function send(self, row, report)
-  local sent, problem, code, details = deliver(self, row, compose(self, row, report))
-  local verdict = sent and "sent" or judge(code, details)
+  local made, mail = xpcall(compose, debug.traceback, self, row, report)
+  if not made then
+    -- A report that is none, say. The others needn't wait for it.
+    host.log.error("mail_error", { mail = row.id, traceback = mail })
+    return put_off(self, row, "no mail can be made of the report", "internal")
+  end
+  local sent, problem, code, details = deliver(self, row, mail)
+  local verdict = sent and "sent" or judge(self, code, details)
   if verdict ~= "away" and verdict ~= "uncertain" then note_well(self, "mail_server_away") end
   if verdict == "sent" then return note_sent(self, row) end
   if verdict == "refused" then return refuse(self, row, problem, code, details) end
-  if verdict == "uncertain" and row.tries >= MOST_UNCERTAIN then
+  if verdict == "uncertain" and row.uncertain + 1 >= MOST_UNCERTAIN then
     return refuse(self, row, "the mail server never said whether it took it, so it may have arrived: " .. problem, code,
       details)
   end
-  local done, reason, class = put_off(self, row, problem, code, details)
+  local done, reason, class = put_off(self, row, problem, code, details, verdict == "uncertain")
   if not done then return nil, reason, class end
   if verdict == "deferred" then return true end
   close_session(self)

@@ -14,7 +14,7 @@ return {
     FROM due, submitter.results, submitter.submissions, submitter.students
     WHERE mails.id = due.id AND results.id = mails.result_id AND submissions.id = results.submission_id
       AND students.id = mails.student_id
-    RETURNING mails.id, mails.run, mails.tries, mails.created_at,
+    RETURNING mails.id, mails.run, mails.tries, mails.uncertain, mails.created_at,
       (extract(epoch FROM now() - mails.created_at) * 1000)::bigint AS age_ms,
       students.email, students.name, submissions.administrator, submissions.event, submissions.assignment,
       submissions.subid, results.mode, results.attempt, results.verdict, results.passed, results.total, results.points,
@@ -32,9 +32,10 @@ return {
     WHERE id = $1::bigint AND tries = $2::integer AND ended_at IS NULL
   ]],
 
-  --- $1 mail's id, $2 which try, $3 after how many milliseconds it is tried again, $4 problem.
+  --- $1 mail's id, $2 which try, $3 after how many milliseconds it is tried again, $4 problem, $5 it may have arrived.
   put_mail_off = [[
-    UPDATE submitter.mails SET next_try_at = now() + $3::bigint * interval '1 millisecond', problem = $4::text
+    UPDATE submitter.mails SET next_try_at = now() + $3::bigint * interval '1 millisecond', problem = $4::text,
+      uncertain = uncertain + $5::boolean::integer
     WHERE id = $1::bigint AND tries = $2::integer AND ended_at IS NULL
   ]],
 }
