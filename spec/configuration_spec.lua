@@ -118,6 +118,13 @@ describe("configuration", function()
       none, message = load("return { database = postgres {}, " .. text:format ", user = 'x'" .. " }")
       assert.is_nil(none)
       assert.matches("user is given without a password", message, 1, true)
+      -- Two addresses, or what else no mail would go out with.
+      for _, from in ipairs { "a,b@example.edu", "a:b@example.edu", "a[b@example.edu", "a\\\\b@example.edu" } do
+        local changed = text:gsub("grader@example.edu", from):format ""
+        none, message = load("return { database = postgres {}, " .. changed .. " }")
+        assert.is_nil(none)
+        assert.matches("expected an address, name@host", message, 1, true)
+      end
     end)
 
     it("reads a file", function()

@@ -393,20 +393,22 @@ describe("core.postgres", function()
     end)
 
     it("lets go of the descriptor that libpq closed, which is another's next", function()
-      local garbage = { say = ("\1\2\3\4\255"):rep(20) }
-      local unasked <close> = open({ pause_ms = 50 }, garbage, "hold")
-      support.eventually("the garbage is seen", function() return unasked:state() == "broken" end)
-      local asked <close> = open("query", garbage, "hold")
-      local again <close> = open("query", garbage, "hold")
-      assert.are.equal("lost", (select(3, asked:query("SELECT 1"))))
-      assert.are.equal("lost", (select(3, again:query("SELECT 1"))))
-      -- None is closed here yet, and these two have their numbers: one for the connection, one while it is made.
-      for _ = 1, 2 do
-        local other <close> = open("query", pgwire.together(pgwire.bound, pgwire.columns "a", pgwire.row "x",
-          pgwire.complete "SELECT 1", pgwire.ready()), "hold")
-        assert.are.equal("x", assert(other:query("SELECT a")).rows[1].a)
-        asked:close()
-        assert.are.equal("idle", other:state())
+      local function script(...) return { "startup", pgwire.welcome, "query", pgwire.session, ... } end
+      local garbage = script("query", { say = ("\1\2\3\4\255"):rep(20) }, "hold")
+      local good = script("query", pgwire.together(pgwire.bound, pgwire.columns "a", pgwire.row "x",
+        pgwire.complete "SELECT 1", pgwire.ready()), "hold")
+      local server = serve(garbage, garbage, good)
+      local broken = { connect(server), connect(server) }
+      for _, connection in ipairs(broken) do
+        assert.are.equal("lost", (select(3, connection:query("SELECT 1"))))
+        assert.are.equal("broken", connection:state())
+      end
+      -- None is closed here yet, and these have their numbers.
+      local others = { connect(server), connect(server), connect(server) }
+      for _, connection in ipairs(broken) do connection:close() end
+      for _, connection in ipairs(others) do
+        assert.are.equal("x", assert(connection:query("SELECT a")).rows[1].a)
+        connection:close()
       end
     end)
 

@@ -27,7 +27,8 @@ end
 
 local function row(changes)
   local made = {
-    id = 7, run = 1, tries = 1, uncertain = 0, created_at = 1795499734123, age_ms = 1000, email = "student@example.org", name = "Ada",
+    id = 7, run = 1, tries = 1, uncertain = 0, created_at = 1795499734123, age_ms = 1000,
+    email = "student@example.org", name = "Ada",
     administrator = "admin", event = "fall", assignment = "sum", subid = SUBID, mode = "test", attempt = 1,
     verdict = "AC", passed = 2, total = 2, points = 2.0, max_points = 2.0, submitted_at = 1795499734123,
     finished_at = 1795499760000, has_newer = false,

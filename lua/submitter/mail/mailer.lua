@@ -80,8 +80,8 @@ local function deliver(self, row, mail)
   return self.session:send(envelope)
 end
 
--- What a failure to send says: of this mail ("refused", "deferred", "uncertain"), or of the server ("away"). A server that carries
--- mails for some denies relaying for a recipient elsewhere; one that took none yet may want a login for any.
+-- What a failure to send says: of this mail ("refused", "deferred", "uncertain"), or of the server ("away"). Who has taken
+-- other mails denies relaying for this recipient alone; who took none yet may want a login for any.
 local function judge(self, code, details)
   if code == "refused" then return "refused" end
   if code == "auth" and self.has_sent and details.stage == "recipient" then return "deferred" end
