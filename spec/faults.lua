@@ -35,9 +35,12 @@ local function copy()
   must(parent:remove_tree "faults")
   must(parent:make "faults")
   local folder = host.system.lua_directory():gsub("/lua$", "")
-  local ok, output = shell(("cp -a '%s/csrc' '%s/lua' '%s/spec' '%s/Makefile' . && mkdir build && "
-    .. "cp -a '%s/obj' '%s'/submitter* build/ && make programs"):format(folder, folder, folder, folder, build, build),
-    300)
+  local taken = {}
+  for index, name in ipairs { "csrc", "docker", "lua", "spec", "Makefile" } do
+    taken[index] = ("'%s/%s'"):format(folder, name)
+  end
+  local ok, output = shell(("cp -a %s . && mkdir build && cp -a '%s/obj' '%s'/submitter* build/ && make programs"):format(
+    table.concat(taken, " "), build, build), 300)
   must(ok or nil, "the copy can't be built: " .. output)
 end
 

@@ -124,7 +124,7 @@ static void set_up(void) {
     library->multi_setopt(shared->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
     library->multi_setopt(shared->multi, CURLMOPT_TIMERFUNCTION, on_timer_wanted);
     /* Each connection carries one request at a time, also where it is HTTP/2's: of streams side by side libcurl (7.88) now and
-     * then forgets one, whose bytes it has taken from the socket but hands over only when others come. */
+     * then forgets one, whose last bytes it has taken from the socket and doesn't hand over. */
     library->multi_setopt(shared->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
     library->multi_setopt(shared->multi, CURLMOPT_MAXCONNECTS, (long)MAXIMUM_IDLE);
     library->share_setopt(shared->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);

@@ -145,6 +145,20 @@ describe("the mailer", function()
       end
     end)
 
+    it("never takes one submission's report for another's", function()
+      local other, grade = ("cd"):rep(16), key.names(assert(key.location("admin", "fall", "sum", SUBID)), "grade")
+      local others = key.names(assert(key.location("admin", "fall", "sum", other)), "test")
+      store.objects[others.result], store.objects[others.out] = report { subid = other, passed = 1 }, "other\r\n"
+      store.objects[grade.result], store.objects[grade.out] = report { mode = "grade", passed = 0 }, "grade\r\n"
+      due = { row(), row { id = 8, subid = other, email = "b@example.org" }, row { id = 9, mode = "grade" } }
+      assert.are.equal(3, new():run_once().sent)
+      local told = {}
+      for index, mail in ipairs(server.mails) do
+        told[index] = ("%s %s"):format(mail.to, mail.mail:match "Passed +(%d) of")
+      end
+      assert.are.same({ "student@example.org 2", "b@example.org 1", "student@example.org 0" }, told)
+    end)
+
     it("says nothing where something newer has its own mail", function()
       due = { row { has_newer = true } }
       assert.are.equal(1, new():run_once().superseded)
@@ -308,6 +322,10 @@ describe("the mailer", function()
       assert.is_nil((new():run_once()))
       assert.are.equal(1, #server.mails)
       assert.is_true(put_off()[5])
+      server.mails = {}
+      answers("s: cut", "cut", details)
+      assert.is_nil((new():run_once()))
+      assert.are.equal(1, #server.mails)
       -- Tries that came to nothing for other reasons don't count.
       due = { row { tries = 9, uncertain = 1 } }
       assert.is_nil((new():run_once()))

@@ -87,6 +87,23 @@ describe("the outbox on a real server", function()
     assert.is_nil(claim())
   end)
 
+  it("is never handed out twice by mailers that ask at the same moment", function()
+    result(1, { token(1) })
+    local done, row = host.task.event(), nil
+    local first = host.task.spawn("another mailer", pool.transaction, pool, function(transaction)
+      row = assert(transaction:query(sql.claim_mail, { LEASE_MS })).rows[1]
+      done:wait()
+      return true
+    end)
+    support.eventually("it has the mail", function() return row ~= nil end)
+    local found = pool:query(sql.claim_mail, { LEASE_MS }, { timeout_ms = 5000 })
+    local count = found and #found.rows
+    done:set()
+    first:join()
+    assert.are.equal(0, count)
+    assert.is_nil(claim())
+  end)
+
   it("keeps a mail back for as long as it is put off", function()
     result(1, { token(1) })
     local row = claim()
