@@ -39,8 +39,8 @@ local function copy()
   for index, name in ipairs { "csrc", "docker", "lua", "spec", "Makefile" } do
     taken[index] = ("'%s/%s'"):format(folder, name)
   end
-  local ok, output = shell(("cp -a %s . && mkdir build && cp -a '%s/obj' '%s'/submitter* build/ && make programs"):format(
-    table.concat(taken, " "), build, build), 300)
+  local command = "cp -a %s . && mkdir build && cp -a '%s/obj' '%s'/submitter* build/ && make programs"
+  local ok, output = shell(command:format(table.concat(taken, " "), build, build), 300)
   must(ok or nil, "the copy can't be built: " .. output)
 end
 
