@@ -218,6 +218,7 @@ sanitize-run: programs $(TEST_PROGRAMS) $(REPLAYS)
 # Faults, one at a time: each must turn a test red.
 .PHONY: faults
 faults: packages-test programs
+	$(call need,postgresql postgresql-client)
 	@$(RUN) spec/faults.lua
 
 # Any bytes through the parsers and through both ends of the protocol, from the kept inputs on; see spec/regress/README.md.

@@ -84,13 +84,13 @@ local function as_user()
   return { "/usr/bin/setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups" }
 end
 
--- That user perhaps can't reach our folders: then one in TMPDIR has to do.
+-- That user perhaps can't reach our folders, or their names say something else in a conninfo: then one in TMPDIR has to do.
 ---@async
 local function find_place(name)
   local build = host.system.executable():match "^(.*)/"
   local root = must(host.file.directory(build))
   local reaches = run(words_of({ "/usr/bin/env" }, as_user(), { "test", "-x", root:path() }))
-  if not reaches or #root:path() + #name > SOCKET_FOLDER_BYTES then
+  if not reaches or #root:path() + #name > SOCKET_FOLDER_BYTES or root:path():find "[^%w/._-]" then
     root = must(host.file.directory(os.getenv "TMPDIR" or "/tmp"))
   end
   return root:path() .. "/" .. name
@@ -232,6 +232,14 @@ local function free_port()
     "import socket; s = socket.socket(); s.bind(('127.0.0.1', 0)); print(s.getsockname()[1])" })))
 end
 
+-- libpq takes them where a conninfo says nothing else, PGHOSTADDR and PGSERVICE even so.
+local function check_environment()
+  local file <close> = assert(io.open("/proc/self/environ", "rb"))
+  for name in ("\0" .. file:read "a"):gmatch "%z(PG%u+)=" do
+    error(name .. " is set, and would count in place of the server of these specs: unset it, or let make run them", 0)
+  end
+end
+
 --- Starts a server of one's own.
 ---@async
 ---@param options {tcp:boolean|nil, settings:string[]|nil, files:table<string, string>|nil}|nil tcp: also on 127.0.0.1, by
@@ -240,6 +248,7 @@ end
 ---@return PostgresServer
 function postgres.start(options)
   options = options or {}
+  check_environment()
   local name = "pg-" .. host.digest.random(4)
   local folder = find_place(name)
   local self = setmetatable({ folder = folder, bin = programs(), count = 0 }, Server)

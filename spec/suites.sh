@@ -5,8 +5,10 @@
 #
 # LOGS is a folder for what each printed. Understood are TAP ("ok", "not ok"), busted's closing line, and "N passed, N failed[,
 # N skipped]". A suite that ends with another exit code than 0 without counting a failure is itself one, and so is one that
-# counted nothing or ran longer than SUITE_SECONDS (default 900). Exits 0 only if nothing failed.
+# counted nothing or ran longer than SUITE_SECONDS (default 900). Exits 0 only if nothing failed. Suites know nothing of the
+# databases that this user works with: PGHOST and all such variables are taken out.
 set -u
+for name in $(env | sed -n 's/^\(PG[A-Z]*\)=.*/\1/p'); do unset "$name"; done
 logs=$1
 shift
 mkdir -p "$logs"
