@@ -13,20 +13,21 @@ local cli = {}
 cli.exit = { done = 0, failed = 1, usage = 2, environment = 3, internal = 4 }
 
 --- In the order of the help.
-local commands = {
-  require "submitter.cli.serve",
-  require "submitter.cli.grade",
-  require "submitter.cli.submit",
-  require "submitter.cli.notify",
-  require "submitter.cli.status",
-  require "submitter.cli.deadletters",
-  require "submitter.cli.cases",
-  require "submitter.cli.database",
-  require "submitter.cli.results",
-  require "submitter.cli.regrade",
-  require "submitter.cli.purge",
-  (require "submitter.cli.doctor"),
+local names = {
+  "serve", "grade", "submit", "notify", "status", "deadletters", "cases", "database", "results", "regrade", "purge",
+  "doctor",
 }
+
+-- The commands that this call can be about: the one that is named first, so that its start doesn't pay for all others; or all
+-- of them, for the help and for a name that nobody knows.
+local function load_commands(first)
+  for _, name in ipairs(names) do
+    if name == first then return { (require("submitter.cli." .. name)) } end
+  end
+  local all = {}
+  for index, name in ipairs(names) do all[index] = require("submitter.cli." .. name) end
+  return all
+end
 
 -- argparse prints and ends the process by itself; these take that out of it, so that `main` alone decides how a call
 -- ends.
@@ -44,7 +45,7 @@ local function prepare(parser)
   for _, command in ipairs(parser._commands) do prepare(command) end
 end
 
-local function build()
+local function build(commands)
   local parser = argparse("submitter")
     :description("Grades students' programs: takes each from a bucket when a queue announces it, runs it in a sandbox "
       .. "on an instructor's cases, compares, and publishes a report.")
@@ -100,7 +101,8 @@ end
 ---@param arguments string[] what follows the program's name
 ---@return integer exit code
 function cli.main(arguments)
-  local parser = build()
+  local commands = load_commands(arguments[1])
+  local parser = build(commands)
   local parsed_well, parsed = pcall(parser.parse, parser, arguments)
   if not parsed_well then
     local kind = getmetatable(parsed)
