@@ -12,7 +12,6 @@
 #include "options.h"
 
 #define EXCHANGE_TYPE "submitter.exchange"
-#define SHUTDOWN_TYPE "submitter.http"
 
 enum { TIMEOUT_MS = 60000, CONNECT_TIMEOUT_MS = 5000, STALL_MS = 20000, LIMIT_BYTES = 64 << 20 };
 /* libcurl takes no more than 1 MiB with the URL, and has no words of its own for that. */
@@ -110,10 +109,7 @@ static const char *text_without_nul(lua_State *L, const char *function, const ch
 }
 
 static int64_t milliseconds(lua_State *L, const char *function, const char *key, lua_Integer otherwise) {
-    lua_Integer value = options_integer(L, 1, function, key, otherwise);
-    if (value <= 0 || value > longest_ms)
-        luaL_error(L, "%s: %s is milliseconds, 1 to %I", function, key, longest_ms);
-    return value;
+    return options_milliseconds(L, 1, function, key, otherwise, longest_ms);
 }
 
 static void read_proxy(lua_State *L, const char *function, struct http_request *request) {
@@ -477,27 +473,16 @@ static int close_method(lua_State *L) {
 
 /* ---- the module ---- */
 
-static int shut_down(lua_State *L) {
-    (void)L;
-    http_shutdown();
-    return 0;
-}
-
 static const luaL_Reg functions[] = { { "request", request }, { "open", open_exchange }, { NULL, NULL } };
 static const luaL_Reg methods[] = {
     { "response", response_method }, { "read", read_method }, { "write", write_method },
     { "close", close_method },       { NULL, NULL },
 };
 static const luaL_Reg metamethods[] = { { "__gc", close_method }, { "__close", close_method }, { NULL, NULL } };
-static const luaL_Reg shutdown_metamethods[] = { { "__gc", shut_down }, { NULL, NULL } };
 
 int http_open(lua_State *L) {
     state_type(L, EXCHANGE_TYPE, methods, metamethods);
-    state_type(L, SHUTDOWN_TYPE, NULL, shutdown_metamethods);
-    /* Collected when the state is closed, after every transfer, because it is older: connections are closed in good order. */
-    lua_newuserdatauv(L, 1, 0);
-    luaL_setmetatable(L, SHUTDOWN_TYPE);
-    luaL_ref(L, LUA_REGISTRYINDEX);
+    state_at_close(L, http_shutdown); /* after every transfer: connections are closed in good order */
     luaL_newlib(L, functions);
     return 1;
 }

@@ -55,6 +55,14 @@ lua_Integer options_integer(lua_State *L, int index, const char *function, const
     return value;
 }
 
+lua_Integer options_milliseconds(lua_State *L, int index, const char *function, const char *key, lua_Integer otherwise,
+                                 lua_Integer longest) {
+    lua_Integer value = options_integer(L, index, function, key, otherwise);
+    if (value <= 0 || value > longest)
+        luaL_error(L, "%s: %s is milliseconds, 1 to %I", function, key, longest);
+    return value;
+}
+
 const char *options_text(lua_State *L, int index, const char *function, const char *key, size_t *length) {
     if (!get(L, index, key))
         return NULL;

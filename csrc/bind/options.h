@@ -12,6 +12,9 @@ bool options_check(lua_State *L, int index, const char *function, const char *co
 /* One option of a table that was checked. Throws when it has another type. */
 bool options_boolean(lua_State *L, int index, const char *function, const char *key, bool otherwise);
 lua_Integer options_integer(lua_State *L, int index, const char *function, const char *key, lua_Integer otherwise);
+/* One that is milliseconds, 1 to longest. */
+lua_Integer options_milliseconds(lua_State *L, int index, const char *function, const char *key, lua_Integer otherwise,
+                                 lua_Integer longest);
 /* Pushes nothing: the text lives as long as the table holds it. NULL when absent. */
 const char *options_text(lua_State *L, int index, const char *function, const char *key, size_t *length);
 

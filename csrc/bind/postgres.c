@@ -14,7 +14,6 @@
 #include "postgres_values.h"
 
 #define CONNECTION_TYPE "submitter.postgres"
-#define SHUTDOWN_TYPE "submitter.postgres_shutdown"
 
 enum { CONNECT_TIMEOUT_MS = 5000, TIMEOUT_MS = 30000, LIMIT_BYTES = 64 << 20 };
 /* PostgreSQL takes no message of 1 GiB. */
@@ -149,13 +148,10 @@ static const char *check_sql(lua_State *L, const char *function) {
 static void read_options(lua_State *L, int index, const char *function, struct postgres_request *request) {
     static const char *const keys[] = { "timeout_ms", "limit_bytes", NULL };
     options_check(L, index, function, keys);
-    lua_Integer timeout = options_integer(L, index, function, "timeout_ms", TIMEOUT_MS);
+    request->timeout_ms = options_milliseconds(L, index, function, "timeout_ms", TIMEOUT_MS, longest_ms);
     lua_Integer limit = options_integer(L, index, function, "limit_bytes", LIMIT_BYTES);
-    if (timeout <= 0 || timeout > longest_ms)
-        luaL_error(L, "%s: timeout_ms is milliseconds, 1 to %I", function, longest_ms);
     if (limit < 0)
         luaL_error(L, "%s: limit_bytes is 0 or more", function);
-    request->timeout_ms = timeout;
     request->limit_bytes = (size_t)limit;
 }
 
@@ -375,9 +371,8 @@ static int connect(lua_State *L) {
     options_check(L, 1, "postgres.connect", keys);
     target.url = text_option(L, "url", "");
     target.application_name = text_option(L, "application_name", "submitter");
-    target.timeout_ms = options_integer(L, 1, "postgres.connect", "connect_timeout_ms", CONNECT_TIMEOUT_MS);
-    if (target.timeout_ms <= 0 || target.timeout_ms > longest_ms)
-        return luaL_error(L, "postgres.connect: connect_timeout_ms is milliseconds, 1 to %I", longest_ms);
+    target.timeout_ms =
+        options_milliseconds(L, 1, "postgres.connect", "connect_timeout_ms", CONNECT_TIMEOUT_MS, longest_ms);
     struct connect *self = task_operation(L, sizeof *self, &connect_class);
     task_begin(&self->operation);
     self->connecting = postgres_connect(&target, connect_done, self);
@@ -407,12 +402,6 @@ static int describe_bytea(lua_State *L) {
     return 1;
 }
 
-static int shut_down(lua_State *L) {
-    (void)L;
-    postgres_shutdown();
-    return 0;
-}
-
 static const luaL_Reg functions[] = { { "connect", connect }, { "bytea", bytea }, { NULL, NULL } };
 static const luaL_Reg methods[] = {
     { "query", query },
@@ -430,16 +419,11 @@ static const luaL_Reg metamethods[] = {
     { NULL, NULL },
 };
 static const luaL_Reg bytea_metamethods[] = { { "__tostring", describe_bytea }, { NULL, NULL } };
-static const luaL_Reg shutdown_metamethods[] = { { "__gc", shut_down }, { NULL, NULL } };
 
 int postgres_open(lua_State *L) {
     state_type(L, CONNECTION_TYPE, methods, metamethods);
     state_type(L, POSTGRES_BYTEA_TYPE, NULL, bytea_metamethods);
-    state_type(L, SHUTDOWN_TYPE, NULL, shutdown_metamethods);
-    /* Collected when the state is closed, after every connection, because it is older. */
-    lua_newuserdatauv(L, 1, 0);
-    luaL_setmetatable(L, SHUTDOWN_TYPE);
-    luaL_ref(L, LUA_REGISTRYINDEX);
+    state_at_close(L, postgres_shutdown); /* after every connection */
     luaL_newlib(L, functions);
     postgres_values_null(L);
     lua_setfield(L, -2, "null");

@@ -11,7 +11,6 @@
 #include "options.h"
 
 #define SESSION_TYPE "submitter.smtp"
-#define SHUTDOWN_TYPE "submitter.smtp.shutdown"
 
 enum { TIMEOUT_MS = 300000, CONNECT_TIMEOUT_MS = 20000, STALL_MS = 120000 };
 enum { MAIL_LIMIT_BYTES = 64 << 20, ADDRESS_LIMIT_BYTES = 254, LINE_LIMIT_BYTES = 998 };
@@ -29,10 +28,7 @@ static const char *text(lua_State *L, const char *function, const char *key) {
 }
 
 static int64_t milliseconds(lua_State *L, const char *key, lua_Integer otherwise) {
-    lua_Integer value = options_integer(L, 2, "smtp.open", key, otherwise);
-    if (value <= 0 || value > longest_ms)
-        luaL_error(L, "smtp.open: %s is milliseconds, 1 to %I", key, longest_ms);
-    return value;
+    return options_milliseconds(L, 2, "smtp.open", key, otherwise, longest_ms);
 }
 
 static enum smtp_tls read_tls(lua_State *L, const char *url, bool has_login) {
@@ -318,26 +314,15 @@ static int base64(lua_State *L) {
 
 /* ---- the module ---- */
 
-static int shut_down(lua_State *L) {
-    (void)L;
-    smtp_shutdown();
-    return 0;
-}
-
 static const luaL_Reg functions[] = { { "open", open_session }, { "base64", base64 }, { NULL, NULL } };
 static const luaL_Reg methods[] = {
     { "send", send_method }, { "check", check_method }, { "close", close_method }, { NULL, NULL }
 };
 static const luaL_Reg metamethods[] = { { "__gc", let_go }, { "__close", let_go }, { NULL, NULL } };
-static const luaL_Reg shutdown_metamethods[] = { { "__gc", shut_down }, { NULL, NULL } };
 
 int smtp_open(lua_State *L) {
     state_type(L, SESSION_TYPE, methods, metamethods);
-    state_type(L, SHUTDOWN_TYPE, NULL, shutdown_metamethods);
-    /* Collected when the state is closed, after every session, because it is older. */
-    lua_newuserdatauv(L, 1, 0);
-    luaL_setmetatable(L, SHUTDOWN_TYPE);
-    luaL_ref(L, LUA_REGISTRYINDEX);
+    state_at_close(L, smtp_shutdown); /* after every session */
     luaL_newlib(L, functions);
     return 1;
 }

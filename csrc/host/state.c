@@ -178,3 +178,18 @@ void state_type(lua_State *L, const char *name, const luaL_Reg *methods, const l
     }
     lua_pop(L, 1);
 }
+
+static int run_at_close(lua_State *L) {
+    void (**function)(void) = lua_touserdata(L, 1);
+    (*function)();
+    return 0;
+}
+
+void state_at_close(lua_State *L, void (*function)(void)) {
+    static const luaL_Reg metamethods[] = { { "__gc", run_at_close }, { NULL, NULL } };
+    state_type(L, "submitter.at_close", NULL, metamethods);
+    void (**box)(void) = lua_newuserdatauv(L, sizeof *box, 0);
+    *box = function;
+    luaL_setmetatable(L, "submitter.at_close");
+    luaL_ref(L, LUA_REGISTRYINDEX);
+}

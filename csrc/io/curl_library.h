@@ -36,4 +36,7 @@ struct curl_library {
 /* The library, or NULL and in message (static text) why it can't be used. Not tried again after a failure. */
 const struct curl_library *curl_library(const char **message);
 
+/* Is a result about TLS: its handshake, or whom to trust? */
+bool curl_result_is_tls(CURLcode result);
+
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "curl_library.h"
 #include "loop.h"
 
 /* ---- the target ---- */
@@ -97,6 +98,8 @@ static bool is_too_large(CURLcode result) {
 static enum http_failure classify(const struct http_end *end) {
     if (is_too_large(end->result) && end->connected)
         return HTTP_TOO_LARGE;
+    if (curl_result_is_tls(end->result))
+        return HTTP_TLS;
     switch (end->result) {
     case CURLE_COULDNT_RESOLVE_PROXY:
     case CURLE_COULDNT_RESOLVE_HOST:
@@ -108,18 +111,6 @@ static enum http_failure classify(const struct http_end *end) {
     case CURLE_OPERATION_TIMEDOUT: return HTTP_TIMEOUT;
     case CURLE_URL_MALFORMAT:
     case CURLE_LOGIN_DENIED: return HTTP_URL;
-    case CURLE_SSL_CONNECT_ERROR:
-    case CURLE_SSL_ENGINE_NOTFOUND:
-    case CURLE_SSL_ENGINE_SETFAILED:
-    case CURLE_SSL_ENGINE_INITFAILED:
-    case CURLE_SSL_CERTPROBLEM:
-    case CURLE_SSL_CIPHER:
-    case CURLE_SSL_CACERT_BADFILE:
-    case CURLE_SSL_CRL_BADFILE:
-    case CURLE_SSL_ISSUER_ERROR:
-    case CURLE_SSL_INVALIDCERTSTATUS:
-    case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
-    case CURLE_PEER_FAILED_VERIFICATION: return HTTP_TLS;
     default:
         /* What ends a connection before any request was sent on it, such as a proxy's refusal of CONNECT. */
         return end->connected ? HTTP_CUT : HTTP_CONNECT;

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "curl_library.h"
 #include "loop.h"
 
 /* ---- the server's address ---- */
@@ -94,25 +95,6 @@ void smtp_reply_take(struct smtp_answer *answer, const char *line, size_t length
 
 /* ---- failures ---- */
 
-static bool is_tls(CURLcode result) {
-    switch (result) {
-    case CURLE_USE_SSL_FAILED:
-    case CURLE_SSL_CONNECT_ERROR:
-    case CURLE_SSL_ENGINE_NOTFOUND:
-    case CURLE_SSL_ENGINE_SETFAILED:
-    case CURLE_SSL_ENGINE_INITFAILED:
-    case CURLE_SSL_CERTPROBLEM:
-    case CURLE_SSL_CIPHER:
-    case CURLE_SSL_CACERT_BADFILE:
-    case CURLE_SSL_CRL_BADFILE:
-    case CURLE_SSL_ISSUER_ERROR:
-    case CURLE_SSL_INVALIDCERTSTATUS:
-    case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
-    case CURLE_PEER_FAILED_VERIFICATION: return true;
-    default: return false;
-    }
-}
-
 /* Servers say only at RCPT that they carry mail for nobody who hasn't logged in, and with statuses that else mean the recipient. */
 static bool denies_relay(const struct smtp_answer *answer) {
     return answer->stage == SMTP_STAGE_RECIPIENT && strcasestr(answer->text, "relay");
@@ -153,7 +135,7 @@ static enum smtp_failure classify(const struct smtp_end *end, const struct smtp_
         return SMTP_CUT;
     if (answer->status >= 400)
         return classify_reply(answer);
-    if (is_tls(end->result))
+    if (end->result == CURLE_USE_SSL_FAILED || curl_result_is_tls(end->result))
         return SMTP_TLS;
     switch (end->result) {
     case CURLE_LOGIN_DENIED: return SMTP_AUTH;
