@@ -81,9 +81,9 @@ end
 local function read_rows(self, found)
   if not self.database then return true end
   local path = self.path
+  local administrator, event, assignment = legible.place(path)
   local result, message, code = self.database:query(sql.read_submissions,
-    { legible.name(path.admin), legible.name(path.event or ""), legible.name(path.assignment or ""), path.subid or "" },
-    { safe = true })
+    { administrator, event, assignment, path.subid or "" }, { safe = true })
   if not result then return nil, message, code end
   for _, row in ipairs(result.rows) do
     local one = candidate_of(found, {
@@ -196,9 +196,9 @@ end
 
 local function delete_row(self, one, outcome)
   if not one.has_row then return true end
+  local administrator, event, assignment = legible.place(one)
   local result, message, code = self.database:query(sql.delete_submission,
-    { legible.name(one.admin), legible.name(one.event), legible.name(one.assignment), one.subid,
-      self.before_ms / 1000 }, { safe = true })
+    { administrator, event, assignment, one.subid, self.before_ms / 1000 }, { safe = true })
   if not result then return nil, message, code end
   for _, count in pairs(result.rows[1]) do outcome.rows = outcome.rows + count end
   return true

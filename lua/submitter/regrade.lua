@@ -2,6 +2,7 @@
 --- that id (`pipeline/truth.lua`), so each submission is graded once anew, and an id that is sent again grades nothing twice.
 local host = require "submitter.host"
 local parallel = require "submitter.parallel"
+local request = require "submitter.notify.request"
 local schema = require "submitter.schema"
 local submission = require "submitter.submission"
 
@@ -18,11 +19,8 @@ function regrade.id()
 end
 
 --- Is this an id that messages can carry?
----@param id string
----@return boolean
-function regrade.is_id(id)
-  return #id <= 128 and id:find "^[%w%.:_-]+$" ~= nil
-end
+---@type fun(id:any):boolean
+regrade.is_id = request.is_regrade
 
 local form = 'regrade.send{ queue =, submissions = { … }, mode = "test" or "grade", id =, on_sent = }'
 local names = { queue = true, submissions = true, mode = true, id = true, on_sent = true }
@@ -30,7 +28,7 @@ local names = { queue = true, submissions = true, mode = true, id = true, on_sen
 local function check(options)
   schema.check_options(options, names, form, 3)
   if not options.queue or type(options.submissions) ~= "table" or (options.mode ~= "test" and options.mode ~= "grade")
-    or type(options.id) ~= "string" or not regrade.is_id(options.id) then
+    or not regrade.is_id(options.id) then
     error("expected " .. form, 3)
   end
 end

@@ -161,4 +161,40 @@ function units.format_text(bytes, limit_bytes)
   return '"' .. shown .. '"'
 end
 
+--- A number as people write it: a whole one without a point.
+---@param value number
+---@return string
+function units.format_number(value)
+  local whole = math.tointeger(value)
+  return whole and ("%d"):format(whole) or ("%.14g"):format(value)
+end
+
+--- So many of something: "1 case", "2 cases".
+---@param number integer
+---@param noun string in the singular; its plural ends in s
+---@return string
+function units.count(number, noun)
+  return ("%d %s%s"):format(number, noun, number == 1 and "" or "s")
+end
+
+--- As many bytes as are allowed; cut in front of a character rather than through it, so that a cut never looks like an
+--- invalid byte.
+---@param bytes string
+---@param limit integer
+---@return string
+---@return boolean was_cut
+function units.cut(bytes, limit)
+  if #bytes <= limit then return bytes, false end
+  local stop = limit
+  for _ = 1, 3 do
+    local following = bytes:byte(stop + 1)
+    if stop == 0 or following < 0x80 or following > 0xBF then break end
+    stop = stop - 1
+  end
+  local following = bytes:byte(stop + 1)
+  -- Four continuation bytes in a row are no character: such bytes are cut where they are.
+  if following >= 0x80 and following <= 0xBF then stop = limit end
+  return bytes:sub(1, stop), true
+end
+
 return units

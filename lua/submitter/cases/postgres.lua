@@ -99,8 +99,9 @@ end
 
 local function ask(self, key, location, mode)
   local held = self.sets[key]
+  local administrator, event, assignment = legible.place(location)
   local result, message, code = self.database:query(sql.read_cases, {
-    legible.name(location.admin), legible.name(location.event), legible.name(location.assignment), mode,
+    administrator, event, assignment, mode,
     held and held.assignment_id or 0, held and held.version or 0, limits.cases + 1,
   }, { safe = true, limit_bytes = limits.all_bytes + limits.cases * ROW_BYTES })
   if not result then

@@ -3,6 +3,7 @@ local host = require "submitter.host"
 local migrations = require "submitter.database.migrations"
 local options = require "submitter.cli.options"
 local terminal = require "submitter.cli.terminal"
+local units = require "submitter.units"
 
 local command = { name = "database", summary = "bring the grade book's tables up to date" }
 
@@ -28,8 +29,6 @@ local function show_roles(missing)
     migrations.role_statements(missing), "\nand submitter database migrate, once more, gives them their rights\n")
 end
 
-local function counted(count) return count == 1 and "1 migration" or ("%d migrations"):format(count) end
-
 local function migrate(where)
   function where.tell(event, name)
     if event == "waiting" then
@@ -40,7 +39,7 @@ local function migrate(where)
   end
   local result, message, code = migrations.apply(where)
   if not result then return nil, message, code end
-  say("database  ", terminal.escape(result.database), ": ", counted(result.total),
+  say("database  ", terminal.escape(result.database), ": ", units.count(result.total, "migration"),
     #result.applied == 0 and ", all applied before" or ", all applied", "\n")
   show_roles(result.missing_roles)
   return 0
@@ -54,7 +53,7 @@ local function show_state(where)
   end
   for _, name in ipairs(state.pending) do say("pending   ", terminal.escape(name), "\n") end
   for _, name in ipairs(state.missing_roles) do say("no role   ", terminal.escape(name), "\n") end
-  say("database  ", terminal.escape(state.database), ": ", counted(#state.pending), " to apply\n")
+  say("database  ", terminal.escape(state.database), ": ", units.count(#state.pending, "migration"), " to apply\n")
   return 0
 end
 

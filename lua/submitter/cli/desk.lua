@@ -141,6 +141,15 @@ function desk.policy(what)
   return loaded
 end
 
+--- The code of a failure of `desk.run` on files that the user named: cases, and the policy where he named one.
+---@param kind string|nil the pipeline's code
+---@param named string|nil what --policy named
+---@return "usage"|"environment"
+function desk.code(kind, named)
+  local is_users = kind == "instructor" or kind == "policy" and named ~= nil
+  return is_users and "usage" or "environment"
+end
+
 -- The steps of the desk, with the limit that the bucket's programs meet when they are fetched.
 local function steps_for(configuration)
   local steps, limit_bytes = pipeline.desk_steps(), configuration.source_limit_bytes

@@ -53,11 +53,7 @@ function command.run(arguments)
     command = command.name, file = arguments.file, source = source, cases = read, policy = chosen, runner = runner,
     mode = arguments.mode, configuration = configuration,
   }
-  if not job then
-    -- Cases and policy are files that the user named.
-    local is_users = kind == "instructor" or kind == "policy" and arguments.policy
-    return nil, message, is_users and "usage" or "environment"
-  end
+  if not job then return nil, message, desk.code(kind, arguments.policy) end
   local document = report.document(job)
   show[arguments.format](document)
   return document.verdict == "AC" and 0 or 1

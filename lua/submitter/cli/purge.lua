@@ -5,6 +5,7 @@ local options = require "submitter.cli.options"
 local purge = require "submitter.purge"
 local terminal = require "submitter.cli.terminal"
 local time = require "submitter.time"
+local units = require "submitter.units"
 
 local command = { name = "purge", summary = "remove submissions handed in before a date, and their results" }
 
@@ -35,10 +36,6 @@ function command.describe(parser)
   parser:flag("--dry-run"):description "say what would be removed, and remove nothing"
 end
 
-local function counted(number, noun)
-  return ("%d %s%s"):format(number, noun, number == 1 and "" or "s")
-end
-
 local function line(what, one, more)
   return ("%-8s %s  handed in %s  %s\n"):format(what, terminal.escape(purge.describe(one)),
     host.clock.utc(one.submitted_ms), more)
@@ -49,10 +46,10 @@ local function preview(list, newer)
   for _, one in ipairs(list) do
     objects, rows = objects + one.objects, rows + (one.has_row and 1 or 0)
     io.stdout:write(line("would go", one,
-      counted(one.objects, "object") .. (one.has_row and ", in the database" or "")))
+      units.count(one.objects, "object") .. (one.has_row and ", in the database" or "")))
   end
   io.stdout:write(("%s with %s would be removed, %d of them from the database; %d newer would stay\n"):format(
-    counted(#list, "submission"), counted(objects, "object"), rows, newer))
+    units.count(#list, "submission"), units.count(objects, "object"), rows, newer))
   return 0
 end
 
@@ -63,8 +60,8 @@ local function tell(one, outcome, message)
   elseif outcome.kept then
     io.stdout:write(line("kept", one, outcome.kept))
   else
-    io.stdout:write(line("removed", one, ("%s, %s"):format(counted(outcome.objects, "object"),
-      counted(outcome.rows, "row"))))
+    io.stdout:write(line("removed", one, ("%s, %s"):format(units.count(outcome.objects, "object"),
+      units.count(outcome.rows, "row"))))
   end
 end
 
@@ -72,12 +69,12 @@ local function remove(job, list, newer)
   local total, message, code = job:remove(list, tell)
   if not total then return nil, message, code end
   io.stdout:write(("%s removed: %s of the bucket, %s of the database; %d newer stayed\n"):format(
-    counted(total.submissions, "submission"), counted(total.objects, "object"), counted(total.rows, "row"),
+    units.count(total.submissions, "submission"), units.count(total.objects, "object"), units.count(total.rows, "row"),
     newer + total.kept))
   local left = total.failed + total.untried
   if left == 0 then return 0 end
   io.stderr:write(("submitter purge: %s couldn't be removed%s; call it again when that is mended\n"):format(
-    counted(left, "submission"), total.untried > 0 and (", %d of them weren't tried"):format(total.untried) or ""))
+    units.count(left, "submission"), total.untried > 0 and (", %d of them weren't tried"):format(total.untried) or ""))
   return 1
 end
 

@@ -4,6 +4,7 @@ local options = require "submitter.cli.options"
 local regrade = require "submitter.regrade"
 local submissions = require "submitter.submissions"
 local terminal = require "submitter.cli.terminal"
+local units = require "submitter.units"
 
 local command = { name = "regrade", summary = "queue submissions to be graded once more" }
 
@@ -36,8 +37,8 @@ local function send(services, arguments, found)
     return nil, ("%d of %d submissions were queued, then the queue failed: %s\ngo on with: submitter regrade '%s' "
       .. "--mode %s --id %s"):format(partly, #found, message, where, arguments.mode, name), code
   end
-  io.stdout:write(("queued  %d %s below %s, mode %s\nid      %s\n"):format(sent,
-    sent == 1 and "submission" or "submissions", where, arguments.mode, name))
+  io.stdout:write(("queued  %s below %s, mode %s\nid      %s\n"):format(units.count(sent, "submission"), where,
+    arguments.mode, name))
   return 0
 end
 

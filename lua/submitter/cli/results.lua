@@ -4,6 +4,7 @@ local gradebook = require "submitter.gradebook"
 local host = require "submitter.host"
 local options = require "submitter.cli.options"
 local terminal = require "submitter.cli.terminal"
+local units = require "submitter.units"
 
 local command = { name = "results", summary = "the grade book: who handed in what, and what came of it" }
 
@@ -22,9 +23,7 @@ function command.describe(parser)
 end
 
 local function number(value)
-  if value == nil then return "-" end
-  local whole = math.tointeger(value)
-  return whole and ("%d"):format(whole) or ("%.14g"):format(value)
+  return value == nil and "-" or units.format_number(value)
 end
 
 local function ratio(value, of)

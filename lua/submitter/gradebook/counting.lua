@@ -1,19 +1,17 @@
 --- Which attempt of an assignment counts: its policy's `counts`.
 local host = require "submitter.host"
 local policy = require "submitter.policy"
+local policy_beside = require "submitter.policy.beside"
+local submissions = require "submitter.submissions"
 
 local counting = {}
 
-local POLICY_LIMIT_BYTES = 256 * 1024
-
 -- The policy beside the cases, under either spelling of its key, where the operator lets it count.
 local function from_bucket(services, location)
-  if not services.configuration.policy.from_bucket then return {} end
-  for _, root in ipairs(services.store.drops_slash and { "" } or { "", "/" }) do
+  for _, root in ipairs(submissions.roots(services.store)) do
     local name = ("%s%s/%s/%s/grading/policy.lua"):format(root, location.admin, location.event, location.assignment)
-    local text, message, code = services.store:get(name, { limit_bytes = POLICY_LIMIT_BYTES })
-    if text then return { { name = name, text = text } } end
-    if code ~= "not_found" then return nil, message, code end
+    local files, message, code = policy_beside(services.configuration, services.store, name)
+    if not files or #files > 0 then return files, message, code end
   end
   return {}
 end

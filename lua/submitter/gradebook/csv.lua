@@ -6,10 +6,13 @@
 --- rest of a text may become a cell of its own, and so may a new line; its quotes then count as they please. Figures of ours
 --- are written as they are.
 local host = require "submitter.host"
+local legible = require "submitter.record.legible"
+local units = require "submitter.units"
 
 local csv = {}
 
-local NAMES = {
+--- The columns, also of the JSON.
+csv.NAMES = {
   "email", "name", "event", "assignment", "mode", "verdict", "points", "max_points", "attempt", "attempts",
   "submitted_at", "late", "subid", "tokens", "note",
 }
@@ -36,8 +39,7 @@ end
 ---@param text string
 ---@return string valid UTF-8, without NUL characters
 function csv.guard(text)
-  text = host.text.repair(text)
-  if text:find("\0", 1, true) then text = text:gsub("%z", "\\0") end
+  text = legible.text(text)
   local parts, may_begin, first = {}, true, true
   for _, code in utf8.codes(text) do
     -- A tab or a new line in front is itself what some read a formula from.
@@ -51,9 +53,7 @@ function csv.guard(text)
 end
 
 local function number(value)
-  if value == nil then return "" end
-  local whole = math.tointeger(value)
-  return whole and ("%d"):format(whole) or ("%.14g"):format(value)
+  return value == nil and "" or units.format_number(value)
 end
 
 local function text(value)
@@ -73,7 +73,7 @@ end
 ---@param rows GradebookRow[]
 ---@return string
 function csv.render(rows)
-  local lines = { host.text.csv_row(NAMES) }
+  local lines = { host.text.csv_row(csv.NAMES) }
   for _, row in ipairs(rows) do
     lines[#lines + 1] = host.text.csv_row {
       text(row.email), text(row.name), text(row.event), text(row.assignment), text(row.mode), text(row.verdict),

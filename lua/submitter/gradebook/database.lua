@@ -1,6 +1,7 @@
 --- The grade book from the database: a row for each student, assignment and mode.
 local legible = require "submitter.record.legible"
 local sql = require "submitter.database.statements.gradebook"
+local units = require "submitter.units"
 
 local database = {}
 
@@ -12,10 +13,6 @@ local function too_large(message, code)
   return nil, message, code
 end
 
-local function counted(number, noun)
-  return ("%d %s%s"):format(number, noun, number == 1 and "" or "s")
-end
-
 local function note(row)
   local notes = {}
   if row.failure_class then notes[#notes + 1] = "last grading failed: " .. row.failure_class end
@@ -23,7 +20,7 @@ local function note(row)
   if not row.subid then
     notes[#notes + 1] = "nothing handed in"
   elseif unknown > 0 then
-    notes[#notes + 1] = ("%s unknown"):format(counted(unknown, "token"))
+    notes[#notes + 1] = ("%s unknown"):format(units.count(unknown, "token"))
   end
   return #notes > 0 and table.concat(notes, "; ") or nil
 end
@@ -40,8 +37,7 @@ end
 -- "event/assignment" of those where the best attempt counts.
 local function best_of(options)
   local path = options.path
-  local found, message, code = options.database:query(sql.read_assignments,
-    { legible.name(path.admin), legible.name(path.event or ""), legible.name(path.assignment or "") }, { safe = true })
+  local found, message, code = options.database:query(sql.read_assignments, { legible.place(path) }, { safe = true })
   if not found then return nil, message, code end
   local best = {}
   for _, one in ipairs(found.rows) do
@@ -64,9 +60,10 @@ function database.rows(options)
   local best, message, code = best_of(options)
   if not best then return nil, message, code end
   local path, found = options.path
+  local administrator, event, assignment = legible.place(path)
   found, message, code = options.database:query(sql.read_book,
-    { legible.name(path.admin), legible.name(path.event or ""), legible.name(path.assignment or ""), path.subid or "",
-      options.mode or "", best }, { safe = true, limit_bytes = LIMIT_BYTES })
+    { administrator, event, assignment, path.subid or "", options.mode or "", best },
+    { safe = true, limit_bytes = LIMIT_BYTES })
   if not found then return too_large(message, code) end
   local rows = {}
   for index, row in ipairs(found.rows) do rows[index] = to_row(row) end

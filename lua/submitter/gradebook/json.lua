@@ -1,12 +1,8 @@
 --- The grade book as JSON: an array of objects, with null where there is nothing. Pure.
+local csv = require "submitter.gradebook.csv"
 local host = require "submitter.host"
 
 local json = {}
-
-local ORDER = {
-  "email", "name", "event", "assignment", "mode", "verdict", "points", "max_points", "attempt", "attempts",
-  "submitted_at", "late", "subid", "tokens", "note",
-}
 
 local function plain(value)
   if value == nil then return host.json.null end
@@ -21,9 +17,9 @@ function json.render(rows)
   local list = host.json.array {}
   for index, row in ipairs(rows) do
     local object = {}
-    for _, name in ipairs(ORDER) do object[name] = plain(row[name]) end
+    for _, name in ipairs(csv.NAMES) do object[name] = plain(row[name]) end
     object.submitted_at = row.submitted_ms and host.clock.utc(row.submitted_ms) or host.json.null
-    list[index] = host.json.ordered(ORDER, object)
+    list[index] = host.json.ordered(csv.NAMES, object)
   end
   return host.json.encode(list, { indent = 2 })
 end

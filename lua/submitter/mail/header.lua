@@ -1,6 +1,7 @@
 --- Lines of a message's header: whatever a text holds, one field comes out of it, of ASCII, in lines that are short enough.
 --- RFC 5322 (fields), 2047 (words that aren't ASCII), 2231 (file names that aren't).
 local host = require "submitter.host"
+local units = require "submitter.units"
 
 local header = {}
 
@@ -15,19 +16,11 @@ local function tame(text)
   return (repaired:gsub("%c", " "):gsub("\xC2[\x80-\x9F]", " "):gsub("^ +", ""):gsub(" +$", ""))
 end
 
--- As many whole characters as fit.
-local function cut(text, limit)
-  if #text <= limit then return text end
-  local stop = limit
-  while stop > 0 and text:byte(stop + 1) & 0xC0 == 0x80 do stop = stop - 1 end
-  return text:sub(1, stop)
-end
-
 -- Each holds whole characters (RFC 2047, section 5), so that readers may decode one by one.
 local function encoded_words(text)
   local words = {}
   while text ~= "" do
-    local piece = cut(text, WORD_BYTES)
+    local piece = units.cut(text, WORD_BYTES)
     words[#words + 1] = "=?UTF-8?B?" .. host.smtp.base64(piece):gsub("\r\n", "") .. "?="
     text = text:sub(#piece + 1)
   end
@@ -38,7 +31,7 @@ end
 ---@param text string any bytes
 ---@return string
 function header.text(text)
-  local tamed = cut(tame(text), TEXT_BYTES)
+  local tamed = units.cut(tame(text), TEXT_BYTES)
   if #tamed <= 65 and not tamed:find "[^ -~]" and not tamed:find("=?", 1, true) then return tamed end
   return encoded_words(tamed)
 end
@@ -48,7 +41,7 @@ end
 ---@param address string without a problem (submitter.mail.address)
 ---@return string
 function header.mailbox(name, address)
-  local tamed = cut(tame(name or ""), TEXT_BYTES)
+  local tamed = units.cut(tame(name or ""), TEXT_BYTES)
   if tamed == "" then return address end
   -- Quotes, brackets, commas and all that has a meaning of its own in such a field goes into an encoded word.
   local phrase = #tamed <= 65 and not tamed:find "[^%w '-]" and tamed or encoded_words(tamed)
@@ -61,7 +54,7 @@ end
 ---@return string parameter
 ---@return string plain
 function header.file_name(name)
-  local tamed = cut(tame(name), 255):gsub("/", "_")
+  local tamed = units.cut(tame(name), 255):gsub("/", "_")
   local plain = tamed:gsub("[^%w._-]", "_")
   if plain == tamed then return ('filename="%s"'):format(plain), plain end
   local encoded = tamed:gsub("[^%w._-]", function(byte) return ("%%%02X"):format(byte:byte()) end)

@@ -1,15 +1,11 @@
 --- What a mail says about a result: subject and text. Made of what students may see, never of the truth.
 local host = require "submitter.host"
+local verdicts = require "submitter.report.verdicts"
 
 local letter = {}
 
 -- Of how many failed cases the text tells, and how much of each; the table has them all.
 local MOST_CASES, VALUE_CHARACTERS = 5, 200
-
-local verdicts = {
-  AC = "accepted", WA = "wrong answer", TLE = "time limit", MLE = "memory limit", OLE = "output limit",
-  RTE = "run-time error", SKIP = "not run", REJ = "rejected",
-}
 
 local function given(value)
   return value ~= nil and value ~= host.json.null

@@ -6,6 +6,7 @@ local host = require "submitter.host"
 local letter = require "submitter.mail.letter"
 local message = require "submitter.mail.message"
 local reports = require "submitter.mail.reports"
+local retry = require "submitter.retry"
 local schema = require "submitter.schema"
 local sql = require "submitter.database.statements.mail"
 
@@ -29,11 +30,6 @@ local SAFE = { safe = true }
 ---@class Mailer
 local Mailer = {}
 Mailer.__index = Mailer
-
-local function delay_ms(tries, random)
-  local delay = math.min(DELAY_LONGEST_MS, DELAY_FIRST_MS << math.min(tries - 1, 10))
-  return delay + math.floor(delay * JITTER * random())
-end
 
 -- For the database alone: the server's own words may repeat an address, so they are never logged.
 local function problem_text(problem, details)
@@ -110,7 +106,7 @@ local function put_off(self, row, problem, class, details, is_uncertain)
   if row.age_ms >= GIVEN_UP_MS then
     return refuse(self, row, "given up after three days: " .. problem, class, details)
   end
-  local later_ms = delay_ms(row.tries, self.random)
+  local later_ms = retry.delay_ms(row.tries - 1, DELAY_FIRST_MS, self.random, DELAY_LONGEST_MS)
   local fields_ = log_fields(row, problem, class)
   fields_.delay_ms = later_ms
   host.log.info("mail_deferred", fields_)

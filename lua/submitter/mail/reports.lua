@@ -1,6 +1,7 @@
 --- What there is to tell a student: his report in the bucket, as it was published for him, beside what the database knows.
 local host = require "submitter.host"
 local key = require "submitter.key"
+local submissions = require "submitter.submissions"
 
 local reports = {}
 
@@ -17,7 +18,7 @@ local REPORT_LIMIT_BYTES = 16 << 20
 -- The objects of a submission, where its keys begin with a slash as well as where they don't.
 local function get(store, row, name, limit_bytes)
   local code, message
-  for _, root in ipairs { "", "/" } do
+  for _, root in ipairs(submissions.roots(store)) do
     local location, problem = key.location(row.administrator, row.event, row.assignment, row.subid, root)
     if not location then return nil, problem, "not_found" end
     local text

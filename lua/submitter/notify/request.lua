@@ -15,6 +15,13 @@ local found = json_object.found
 ---@field regrade string|nil
 ---@field location Location
 
+--- Is this a regrade's id that a message can carry?
+---@param value any
+---@return boolean
+function request.is_regrade(value)
+  return type(value) == "string" and #value <= 128 and value:find("^[%w%.:_-]+$") ~= nil
+end
+
 --- Reads a decoded message. Fields that aren't known are ignored.
 ---@param object table
 ---@return Request|nil
@@ -39,7 +46,7 @@ function request.read(object)
   if regrade == host.json.null then
     regrade = nil
   end
-  if regrade ~= nil and (type(regrade) ~= "string" or not regrade:find("^[%w%.:_-]+$") or #regrade > 128) then
+  if regrade ~= nil and not request.is_regrade(regrade) then
     return nil, ("the message's field regrade must be a name of 1 to 128 letters, digits and .:_-, found %s"):format(
       found(regrade))
   end

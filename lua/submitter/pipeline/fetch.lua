@@ -4,15 +4,15 @@ local fingerprint = require "submitter.fingerprint"
 local host = require "submitter.host"
 local key = require "submitter.key"
 local policy = require "submitter.policy"
+local policy_beside = require "submitter.policy.beside"
 local session = require "submitter.pipeline.session"
 local source_check = require "submitter.pipeline.source"
 local submission = require "submitter.submission"
-local clock = require "submitter.time"
+local time = require "submitter.time"
 local truth = require "submitter.pipeline.truth"
 local units = require "submitter.units"
 
 local PRIVATE_MODE = tonumber("600", 8)
-local POLICY_LIMIT_BYTES = 256 * 1024
 
 local function write(job, name, data)
   if not job.folder then return true end
@@ -66,18 +66,10 @@ local function fetch_document(job)
 end
 
 local function load_policy(job)
-  local files
-  if job.configuration.policy.from_bucket then
-    local text, message, code = job.store:get(job.names.policy, { limit_bytes = POLICY_LIMIT_BYTES })
-    if text then
-      files = { { name = job.names.policy, text = text } }
-    elseif code == "too_large" then
-      return nil, message, "policy"
-    elseif code ~= "not_found" then
-      return nil, message, code
-    end
-  end
-  local loaded, message, code = policy.load {
+  local files, message, code = policy_beside(job.configuration, job.store, job.names.policy)
+  if not files then return nil, message, code == "too_large" and "policy" or code end
+  local loaded
+  loaded, message, code = policy.load {
     directory = job.policy_directory, location = job.location, files = files,
     ceilings = job.configuration.policy.limits,
   }
@@ -134,12 +126,12 @@ end
 -- When it was handed in: when the later of its two objects was uploaded, for only then it was whole. Not the time of an
 -- event's notification: that is of the upload which caused it, and another may lie there by now. Of what was graded before
 -- the time stays, whatever touched the objects since (a bucket that was copied, the same program handed in again).
-local function time(job)
+local function note_time(job)
   job.submitted_ms = math.max(job.document_ms or 0, job.source_ms or 0)
   if job.submitted_ms == 0 then job.submitted_ms = job.started_ms end
   local standing = job.truth
   if standing and standing.source_sha256 == job.source_sha256 then
-    local before_ms = clock.parse_ms(standing.submitted_at)
+    local before_ms = time.parse_ms(standing.submitted_at)
     if before_ms then job.submitted_ms = math.min(job.submitted_ms, before_ms) end
   end
   if job.recorded_ms then job.submitted_ms = math.min(job.submitted_ms, job.recorded_ms) end
@@ -158,7 +150,7 @@ local function complete(job)
     local done, message, code = truth.read(job)
     if not done then return nil, message, code end
   end
-  time(job)
+  note_time(job)
   return true
 end
 
@@ -172,10 +164,10 @@ end
 local function after_the_end(job)
   if not is_late(job) then return true end
   -- An end that was put off a moment ago keeps nobody out.
-  local before_ms
   local done, message, code = find_event(job, true)
   if not done then return nil, message, code end
   if not is_late(job) then return true end
+  local before_ms
   local ends_ms = job.event.ends_ms
   before_ms, message, code = job.recorder:submitted(job.location, job.source_sha256)
   if before_ms == nil then return nil, message, code end

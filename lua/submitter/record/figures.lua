@@ -97,8 +97,8 @@ function figures.result(job, document)
     if result[field] == nil then return refuse(location, field) end
   end
   local policy = type(document.policy) == "table" and document.policy or {}
-  result.administrator, result.event = legible.name(location.admin), legible.name(location.event)
-  result.assignment, result.subid = legible.name(location.assignment), location.subid
+  result.administrator, result.event, result.assignment = legible.place(location)
+  result.subid = location.subid
   result.reason, result.regrade = legible.optional(document.reason), legible.optional(document.regrade)
   result.cases_sha256, result.policy_sha256 = hash(document.cases_sha256), hash(policy.sha256)
   result.cases_source = sources[document.cases_source] and document.cases_source or nil

@@ -20,7 +20,8 @@ local Recorder = {}
 Recorder.__index = Recorder
 
 local function key_of(location)
-  return legible.name(location.admin), legible.name(location.event), legible.name(location.assignment), location.subid
+  local administrator, event, assignment = legible.place(location)
+  return administrator, event, assignment, location.subid
 end
 
 -- ---- what there is to know ----

@@ -36,6 +36,15 @@ function legible.name(bytes)
   end
 end
 
+--- Where something is, as the database's names have it; what a path doesn't say is an empty text, which asks for all.
+---@param where {admin:string, event:string|nil, assignment:string|nil}
+---@return string administrator
+---@return string event
+---@return string assignment
+function legible.place(where)
+  return legible.name(where.admin), legible.name(where.event or ""), legible.name(where.assignment or "")
+end
+
 --- A text that may be missing.
 ---@param value any
 ---@return string|nil nil where there is no text

@@ -1,5 +1,6 @@
 --- One case in a report: its fields in their order, texts made valid UTF-8 and capped.
 local host = require "submitter.host"
+local units = require "submitter.units"
 
 local report_case = {}
 
@@ -14,27 +15,11 @@ local order = {
   "wall_ms", "memory_bytes", "output_truncated", "stderr", "note", "points",
 }
 
--- Cuts in front of a character rather than through it, so that a cut never looks like an invalid byte of the
--- program's.
-local function cut(bytes, limit)
-  if #bytes <= limit then return bytes, false end
-  local stop = limit
-  for _ = 1, 3 do
-    local following = bytes:byte(stop + 1)
-    if stop == 0 or following < 0x80 or following > 0xBF then break end
-    stop = stop - 1
-  end
-  local following = bytes:byte(stop + 1)
-  -- Four continuation bytes in a row are no character: such bytes are cut where they are.
-  if following >= 0x80 and following <= 0xBF then stop = limit end
-  return bytes:sub(1, stop), true
-end
-
 -- Valid UTF-8 of at most so many bytes; a byte that is no character takes three.
 local function fit(bytes, limit)
-  local text, was_cut = cut(bytes, limit)
+  local text, was_cut = units.cut(bytes, limit)
   text = host.text.repair(text)
-  local fitting, was_cut_again = cut(text, limit)
+  local fitting, was_cut_again = units.cut(text, limit)
   return fitting, was_cut or was_cut_again
 end
 

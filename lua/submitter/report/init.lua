@@ -2,6 +2,7 @@
 local csv = require "submitter.report.csv"
 local host = require "submitter.host"
 local report_case = require "submitter.report.case"
+local verdicts = require "submitter.report.verdicts"
 
 local report = {}
 
@@ -107,12 +108,6 @@ function report.failure(job, class, reason)
   return host.json.ordered(error_order, document)
 end
 
--- What may be said of a hidden case: no clock, exit code or signal, by which a program could tell what it was given.
-local hidden_reasons = {
-  WA = "wrong answer", RTE = "run-time error", TLE = "time limit", MLE = "memory limit", OLE = "output limit",
-  IE = "internal error",
-}
-
 -- What a policy is asked about. Of a record that was read from JSON less is known, and its points are those that were earned.
 local function subject(case, record)
   local about = case or record
@@ -154,7 +149,8 @@ function report.view(truth, policy, cases)
     if not decided and record.verdict ~= "AC" and record.verdict ~= "SKIP" then
       decided = true
       if not (shown and shown.expected and shown.actual) then
-        seen_reason = ("case %d: %s"):format(record.number, hidden_reasons[record.verdict] or record.verdict)
+        -- No clock, exit code or signal, by which a program could tell what it was given.
+        seen_reason = ("case %d: %s"):format(record.number, verdicts[record.verdict] or record.verdict)
       end
     end
   end

@@ -5,6 +5,7 @@ local key = require "submitter.key"
 local margins = require "submitter.cli.cases.margins"
 local options = require "submitter.cli.options"
 local place = require "submitter.cli.cases.place"
+local policy_beside = require "submitter.policy.beside"
 local report = require "submitter.report"
 local result = require "submitter.cli.result"
 local sandbox = require "submitter.runner.sandbox"
@@ -12,9 +13,6 @@ local terminal = require "submitter.cli.terminal"
 local units = require "submitter.units"
 
 local action = { name = "check", summary = "run a solution on the cases that count" }
-
---- The largest policy beside cases, as for workers.
-local POLICY_BYTES = 256 * 1024
 
 --- A share of a limit from which on students' programs, which are slower, may well go beyond it.
 local NEAR, VERY_NEAR = 0.25, 0.5
@@ -34,12 +32,10 @@ end
 
 -- The policy beside the cases, where the operator lets it count.
 local function policy_files(services, location, mode)
-  if not services.configuration.policy.from_bucket then return {} end
   local name = key.names(location, mode).policy
-  local text, message, code = services.store:get(name, { limit_bytes = POLICY_BYTES })
-  if text then return { { name = name, text = text } } end
-  if code == "not_found" then return {} end
-  return nil, message, place.code(code)
+  local files, message, code = policy_beside(services.configuration, services.store, name)
+  if not files then return nil, message, place.code(code) end
+  return files
 end
 
 local function policy_of(services, arguments, location)
@@ -82,8 +78,8 @@ local show = {}
 
 function show.table(document, list, about)
   local colour = terminal.has_colour(1)
-  io.stdout:write(("%d %s %s of %s from the %s, by %s\n\n"):format(#about.found.cases, document.mode,
-    #about.found.cases == 1 and "case" or "cases", terminal.escape(about.text),
+  io.stdout:write(("%s of %s from the %s, by %s\n\n"):format(
+    units.count(#about.found.cases, document.mode .. " case"), terminal.escape(about.text),
     about.found.source == "postgres" and "database" or "bucket", terminal.escape(about.policy.name)))
   local rows = {}
   for index, margin in ipairs(list) do

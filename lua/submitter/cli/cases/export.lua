@@ -6,6 +6,7 @@ local output = require "submitter.cli.cases.output"
 local pairing = require "submitter.cases.pairs"
 local place = require "submitter.cli.cases.place"
 local terminal = require "submitter.cli.terminal"
+local units = require "submitter.units"
 
 local action = { name = "export", summary = "write the cases that count into files" }
 
@@ -85,8 +86,8 @@ end
 
 local function tell(arguments, found, where)
   local stream = (arguments.input == "-" or arguments.expected == "-") and io.stderr or io.stdout
-  stream:write(("exported   %d %s %s of %s from the %s to %s\n"):format(#found.cases, arguments.mode,
-    #found.cases == 1 and "case" or "cases", terminal.escape(arguments.place.text),
+  stream:write(("exported   %s of %s from the %s to %s\n"):format(
+    units.count(#found.cases, arguments.mode .. " case"), terminal.escape(arguments.place.text),
     found.source == "postgres" and "database" or "bucket", terminal.escape(where)))
 end
 

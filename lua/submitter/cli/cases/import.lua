@@ -7,6 +7,7 @@ local options = require "submitter.cli.options"
 local place = require "submitter.cli.cases.place"
 local postgres_replace = require "submitter.cases.postgres_replace"
 local terminal = require "submitter.cli.terminal"
+local units = require "submitter.units"
 
 local action = { name = "import", summary = "put cases where they are graded on" }
 
@@ -65,13 +66,10 @@ local function adorn(found, arguments)
   return true
 end
 
-local function count(number, mode)
-  return ("%d %s %s"):format(number, mode, number == 1 and "case" or "cases")
-end
-
 -- Says what was done. Where a name is shown that came from the user it is escaped, like everybody's.
 local function tell(arguments, found, done, where)
-  local what = ("%s of %s"):format(count(#found.cases, arguments.mode), terminal.escape(arguments.place.text))
+  local what = ("%s of %s"):format(units.count(#found.cases, arguments.mode .. " case"),
+    terminal.escape(arguments.place.text))
   if done.made and #done.made > 0 then
     io.stdout:write("made       ", terminal.escape(table.concat(done.made, ", ")), "\n")
   end

@@ -7,6 +7,7 @@ local options = require "submitter.cli.options"
 local output = require "submitter.cli.cases.output"
 local sandbox = require "submitter.runner.sandbox"
 local terminal = require "submitter.cli.terminal"
+local units = require "submitter.units"
 
 local action = { name = "make", summary = "run a solution and write what it prints as expected" }
 
@@ -105,7 +106,7 @@ local function finish(arguments, list, job, kept, is_folder)
   end
   local code, message, kind = (is_folder and write_pairs or write_lines)(arguments, list, kept.outputs)
   if code == 0 and arguments.expected ~= "-" then
-    io.stdout:write(("made       %d expected %s in %s\n"):format(#list, #list == 1 and "output" or "outputs",
+    io.stdout:write(("made       %s in %s\n"):format(units.count(#list, "expected output"),
       terminal.escape(arguments.expected)))
   end
   return code, message, kind
@@ -150,10 +151,7 @@ function action.run(arguments)
     command = "cases make", file = arguments.file, source = given.source, cases = { cases = given.list },
     policy = given.policy, runner = runner, mode = arguments.mode, configuration = configuration, watch = kept.watch,
   }
-  if not job then
-    local is_users = kind == "instructor" or kind == "policy" and arguments.policy
-    return nil, problem, is_users and "usage" or "environment"
-  end
+  if not job then return nil, problem, desk.code(kind, arguments.policy) end
   return finish(arguments, given.list, job, kept, is_folder)
 end
 
