@@ -13,7 +13,7 @@
 ---
 ---     reply = "450 4.2.0 later"     in place of the usual reply
 ---     delay_ms = 50                 before the reply
---     endless = true                the reply again and again, without a line end but its own, until the client goes away
+---     endless = true                the reply again and again, without a line end but its own, until the client goes away
 ---     hang = true                   never a reply, until the client goes away
 ---     close = true                  closes without a reply; then_close = true: after it
 ---     taken = false                 of "message": the mail isn't kept, whatever the reply
@@ -21,57 +21,17 @@
 --- tls: "start" (STARTTLS is offered), "implicit" (from the first byte). certificate: a kind of web.lua's, default "good".
 
 local host = require "submitter.host"
+local program = require "fake.program"
 local web = require "fake.web"
 
 local smtp = {}
 
-local process, lock -- the server's Child; an Event while a command is under way
+local process = program.new "smtp.py"
 
 local Server = {}
 Server.__index = Server
 
-local function launch()
-  local here = debug.getinfo(1, "S").source:match("^@(.*)/[^/]*$")
-  -- Never the first of PATH, and without the environment: -I.
-  local child = assert(host.child.start {
-    program = "/usr/bin/python3", arguments = { "-I", here .. "/smtp.py" },
-    environment = { PATH = "/usr/bin:/bin" }, stdin = "pipe", stdout = "pipe", stderr = "inherit",
-  })
-  return { child = child, pending = "" }
-end
-
-local function read_line()
-  while not process.pending:find("\n", 1, true) do
-    local piece = assert(process.child:read("stdout"))
-    assert(piece ~= "", "spec/fake/smtp.py ended, see its message above")
-    process.pending = process.pending .. piece
-  end
-  local line, rest = process.pending:match("^([^\n]*)\n(.*)$")
-  process.pending = rest
-  return line
-end
-
-local function exchange(command)
-  process = process or launch()
-  assert(process.child:write(host.json.encode(command) .. "\n"))
-  return assert(host.json.decode(read_line()))
-end
-
--- As in web.lua: one after the other, each carried through whatever becomes of the task that asked.
-local function ask(command)
-  local asking = host.task.spawn("fake.smtp", function()
-    while lock do lock:wait() end
-    lock = host.task.event()
-    local good, reply = pcall(exchange, command)
-    lock:set()
-    lock = nil
-    return good and reply or { error = reply }
-  end)
-  local good, reply = asking:join()
-  assert(good, reply)
-  assert(not reply.error, reply.error)
-  return reply
-end
+local function ask(command) return process:ask(command) end
 
 --- Opens a server on a port of its own.
 ---@async
@@ -95,14 +55,7 @@ end
 ---@async
 function smtp.stop()
   web.stop()
-  if not process then return end
-  process.child:close_input()
-  if not host.task.within(10000, process.child.wait, process.child) then
-    process.child:kill()
-    process.child:wait()
-  end
-  process.child:close()
-  process = nil
+  process:stop()
 end
 
 ---@return string

@@ -29,10 +29,10 @@
 --- tls: "good" (127.0.0.1, ::1 and localhost, issued by `site.ca_file`), "expired", "wrong_name", "old" (TLS 1.0 and 1.1 only).
 
 local host = require "submitter.host"
+local program = require "fake.program"
 
 local web = {}
 
-local process, lock -- the server's Child; an Event while a command is under way
 
 local Site = {}
 Site.__index = Site
@@ -45,52 +45,16 @@ local function from_hex(digits)
   return (digits:gsub("%x%x", function(pair) return string.char(tonumber(pair, 16)) end))
 end
 
-local function launch()
-  local root = assert(host.file.directory(os.getenv("TMPDIR") or "/tmp"))
-  local name = "submitter-spec-web-" .. host.digest.random(8)
-  assert(root:make(name, { mode = tonumber("700", 8) }))
-  local here = debug.getinfo(1, "S").source:match("^@(.*)/[^/]*$")
-  -- Never the first of PATH, and without the environment: -I.
-  local child = assert(host.child.start {
-    program = "/usr/bin/python3", arguments = { "-I", here .. "/web.py", root:path() .. "/" .. name },
-    environment = { PATH = "/usr/bin:/bin" }, stdin = "pipe", stdout = "pipe", stderr = "inherit",
-  })
-  return { child = child, pending = "", root = root, name = name }
-end
+local root, folder -- where the folder of its certificates is, and that folder's name
 
-local function read_line()
-  while not process.pending:find("\n", 1, true) do
-    local piece = assert(process.child:read("stdout"))
-    assert(piece ~= "", "spec/fake/web.py ended, see its message above")
-    process.pending = process.pending .. piece
-  end
-  local line, rest = process.pending:match("^([^\n]*)\n(.*)$")
-  process.pending = rest
-  return line
-end
+local process = program.new("web.py", function()
+  root = assert(host.file.directory(os.getenv("TMPDIR") or "/tmp"))
+  folder = "submitter-spec-web-" .. host.digest.random(8)
+  assert(root:make(folder, { mode = tonumber("700", 8) }))
+  return { root:path() .. "/" .. folder }
+end)
 
-local function exchange(command)
-  process = process or launch()
-  assert(process.child:write(host.json.encode(command) .. "\n"))
-  return assert(host.json.decode(read_line()))
-end
-
--- Commands of several tasks go one after the other. One that was begun is carried through in a task of its own, even if the
--- one that asked is cancelled: so its reply can't be taken for another's.
-local function ask(command)
-  local asking = host.task.spawn("fake.web", function()
-    while lock do lock:wait() end
-    lock = host.task.event()
-    local good, reply = pcall(exchange, command)
-    lock:set()
-    lock = nil
-    return good and reply or { error = reply }
-  end)
-  local good, reply = asking:join()
-  assert(good, reply)
-  assert(not reply.error, reply.error)
-  return reply
-end
+local function ask(command) return process:ask(command) end
 
 local function pairs_to_hex(list)
   local result = host.json.array {}
@@ -131,18 +95,9 @@ end
 --- Ends the process, with every site.
 ---@async
 function web.stop()
-  if not process then
-    return
-  end
-  process.child:close_input()
-  if not host.task.within(10000, process.child.wait, process.child) then
-    process.child:kill()
-    process.child:wait()
-  end
-  process.child:close()
-  assert(process.root:remove_tree(process.name))
-  process.root:close()
-  process = nil
+  if not process:stop() then return end
+  assert(root:remove_tree(folder))
+  root:close()
 end
 
 --- A port of 127.0.0.1 where nobody listens.
