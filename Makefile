@@ -8,6 +8,7 @@ PREFIX  ?= /usr/local
 DESTDIR ?=
 LUADIR  ?= $(PREFIX)/share/submitter/lua
 SQLDIR  ?= $(PREFIX)/share/submitter/postgres
+UNITDIR ?= $(PREFIX)/lib/systemd/system
 
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
 OPTIMIZE := -O2 -g
@@ -31,6 +32,14 @@ PACKAGES_BUILD := gcc libc6-dev make pkg-config liblua5.4-dev libuv1-dev libsecc
 PACKAGES_TEST  := lua-busted python3 uidmap openssl nghttp2-server
 PACKAGES_V2    := qemu-system-x86 mmdebstrap busybox-static e2fsprogs cpio
 PACKAGES_PEERS := postgresql postgresql-client exim4-daemon-light radosgw ceph-mon ceph-osd ceph-common ceph-base $(if $(shell command -v npm),,npm)
+# An engine that comes from elsewhere is left alone: Debian's package would take its place.
+has = $(shell PATH=/usr/sbin:/usr/bin:/sbin:/bin command -v $(1))
+PACKAGES_CONTAINERS := mmdebstrap $(if $(call has,dockerd),,docker.io) $(if $(call has,podman),,podman containernetworking-plugins) \
+                       $(if $(call has,runc),,runc)
+# What reads docker/k8s and docker/systemd.
+PACKAGES_DEPLOYMENT := systemd $(if $(call has,kubectl),,kubernetes-client)
+# Compose, which reads docker/compose.yaml, and what reads what it prints.
+PACKAGES_COMPOSE := docker-compose python3-yaml
 PACKAGES_LINT  := lua5.4 clang clang-format clang-tidy cppcheck lua-check shellcheck
 
 # Installs what is missing of the packages named (as root), or prints the one line to run. $(1): packages
@@ -60,6 +69,8 @@ SANDBOX_SOURCES := $(wildcard csrc/sandbox/*.c)
 RUNNER_SOURCES  := $(wildcard csrc/runner/*.c csrc/protocol/*.c)
 FILTERS         := $(BUILD)/obj/filters/filters.c
 PROGRAMS        := $(BUILD)/submitter $(BUILD)/submitter-sandbox $(BUILD)/submitter-runner
+# For containers' engines: what of the kernel a container with the sandbox in it may use.
+PROFILE         := $(BUILD)/seccomp.json
 
 objects = $(patsubst csrc/%.c,$(BUILD)/obj/%.o,$(1))
 
@@ -72,7 +83,12 @@ HOST_HEADERS  := $(HOST_PACKAGES) libcurl libpq
 all: packages-build programs
 
 .PHONY: programs
-programs: $(PROGRAMS)
+programs: $(PROGRAMS) $(PROFILE)
+
+# The two programs of an image in which submissions run, and what its engine is given: docker/runner.Dockerfile. Needs gcc, make,
+# pkg-config, libseccomp's and the C library's files for building, and nothing else of this machine's.
+.PHONY: walls
+walls: $(BUILD)/submitter-sandbox $(BUILD)/submitter-runner $(PROFILE)
 
 .PHONY: packages-build packages-test packages-lint
 packages-build:
@@ -94,12 +110,19 @@ $(BUILD)/submitter: $(call objects,$(HOST_SOURCES))
 	@echo "  link    $@"
 	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $$(pkg-config --libs $(HOST_PACKAGES)) -Wl,--export-dynamic
 
+# These two are static: they start faster, and fit any root or image.
+LINK_STATIC = $(CC) $(if $(SANITIZE),$(LDFLAGS_ALL),$(LDFLAGS) -static)
+
 $(BUILD)/submitter-sandbox: $(call objects,$(SANDBOX_SOURCES)) $(FILTERS:.c=.o)
 	@echo "  link    $@"
-	@$(CC) $(LDFLAGS_ALL) -o $@ $^
+	@$(LINK_STATIC) -o $@ $^
+
+$(BUILD)/submitter-runner: $(call objects,$(RUNNER_SOURCES))
+	@echo "  link    $@"
+	@$(LINK_STATIC) -o $@ $^
 
 # libseccomp compiles the system call filters here, once: for each sandbox anew it would take it 3 ms.
-$(BUILD)/obj/filters/rules: $(BUILD)/obj/sandbox/rules/rules.o
+$(BUILD)/obj/filters/rules: $(call objects,$(wildcard csrc/sandbox/rules/*.c))
 	@mkdir -p $(@D)
 	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $$(pkg-config --libs libseccomp)
 
@@ -107,22 +130,22 @@ $(FILTERS): $(BUILD)/obj/filters/rules
 	@echo "  filters $@"
 	@$< >$@.new && mv $@.new $@
 
+$(PROFILE): $(BUILD)/obj/filters/rules
+	@echo "  profile $@"
+	@$< --container >$@.new && mv $@.new $@
+
 $(FILTERS:.c=.o): $(FILTERS) csrc/sandbox/filter_programs.h
 	@$(CC) $(CFLAGS_ALL) -Icsrc/sandbox -c -o $@ $<
 
-# Static: it starts faster, and fits any root or image.
-$(BUILD)/submitter-runner: $(call objects,$(RUNNER_SOURCES))
-	@echo "  link    $@"
-	@$(CC) $(if $(SANITIZE),$(LDFLAGS_ALL),$(LDFLAGS) -static) -o $@ $^
-
--include $(wildcard $(BUILD)/obj/*.d $(BUILD)/obj/*/*.d)
+-include $(wildcard $(BUILD)/obj/*.d $(BUILD)/obj/*/*.d $(BUILD)/obj/*/*/*.d)
 
 # ---- tests ----------------------------------------------------------------------------------------------------------
 
 # All that isn't a main, in one archive, and what the tests share: a test takes what it needs.
 TESTED_SOURCES := $(filter-out %/main.c,$(SANDBOX_SOURCES) $(RUNNER_SOURCES) $(wildcard csrc/base/*.c csrc/aws/*.c)) \
-                  csrc/io/text.c csrc/io/pattern.c csrc/io/session.c csrc/io/http_fields.c csrc/io/postgres_text.c \
-                  csrc/io/child.c csrc/io/loop.c
+                  csrc/io/text.c csrc/io/pattern.c csrc/io/session.c csrc/io/sandbox_child.c csrc/io/attach_frames.c \
+                  csrc/io/http_fields.c csrc/io/postgres_text.c csrc/io/child.c csrc/io/loop.c \
+                  csrc/sandbox/rules/container.c csrc/sandbox/rules/lists.c
 TEST_LIBRARIES := libseccomp libcrypto libuv
 TEST_SUPPORT   := $(filter-out $(wildcard csrc/test/test_*.c csrc/test/fuzz_*.c) csrc/test/replay.c csrc/test/http_server.c, \
                     $(wildcard csrc/test/*.c))
@@ -154,9 +177,13 @@ SUITE := SUBMITTER_BUILD=$(BUILD) spec/delegated.sh spec/suites.sh $(BUILD)/logs
 # A command that needs root, or what only some users have (cgroup, rlimit), or else one skipped test. $(1): need, name, command
 where_able = '$(2): if $(RUN) spec/able.lua $(1) $(2); then $(3); fi'
 WALLED   := $(BUILD)/test/test_alone $(BUILD)/test/test_runner $(BUILD)/test/test_walls
-C_SUITES := $(foreach program,$(filter-out $(WALLED),$(TEST_PROGRAMS)),'$(notdir $(program)): $(program)') \
+# Containers in little: they take root.
+CONTAINED := $(BUILD)/test/test_container
+C_SUITES := $(foreach program,$(filter-out $(WALLED) $(CONTAINED),$(TEST_PROGRAMS)),'$(notdir $(program)): $(program)') \
             $(foreach program,$(WALLED),$(call where_able,cgroup,$(notdir $(program)),$(program)) \
                 $(call where_able,rlimit,$(notdir $(program))-rlimit,$(program) --accounting rlimit)) \
+            $(call where_able,root,test_container,$(CONTAINED)) \
+            $(call where_able,root,test_runner-container,$(BUILD)/test/test_runner --accounting container) \
             $(foreach name,$(FUZZERS:fuzz_%=%),'replay_$(name): $(BUILD)/test/replay_$(name) spec/regress/fuzz_$(name)')
 
 .PHONY: test
@@ -178,11 +205,54 @@ peers:
 	$(call need,$(PACKAGES_PEERS))
 	@spec/support/install.sh $(BUILD)/peers
 
+# What starts engines for tests, the image that submissions run in, and the attacks in containers of it.
+ENGINE_SUITES := $(call where_able,root,engine,$(RUN) spec/integration/engine.lua) \
+                 $(call where_able,root,engine-specs,$(RUN) spec/run.lua spec/with_engine) \
+                 $(call where_able,root,runner-image,$(RUN) spec/integration/runner_image.lua) \
+                 $(call where_able,root,attacks-docker,$(RUN) spec/sandbox/run.lua --engine docker) \
+                 $(call where_able,root,attacks-podman,$(RUN) spec/sandbox/run.lua --engine podman)
+# A worker whose programs run in containers, what can go wrong with its engine, and kill -9 of both.
+CONTAINER_SUITES := $(call where_able,root,containers,$(RUN) spec/integration/containers.lua) \
+                    $(call where_able,root,containers-podman,$(RUN) spec/integration/containers.lua podman 12) \
+                    $(call where_able,root,container-faults,$(RUN) spec/integration/container_faults.lua)
+KILLS        ?= 8
+KILL_SUITES  := $(call where_able,root,kill-engine,$(RUN) spec/integration/kill_engine.lua $(KILLS) 50)
+# The worker's image, and the services of docker/compose.yaml.
+IMAGE_SUITES := $(call where_able,root,images,$(RUN) spec/integration/images.lua) \
+                $(call where_able,root,compose,$(RUN) spec/integration/compose.lua)
+.PHONY: images
+images: packages-test programs
+	$(if $(filter 0,$(shell id -u)),$(call need,$(PACKAGES_CONTAINERS) $(PACKAGES_COMPOSE) postgresql postgresql-client))
+	@$(SUITE) $(IMAGE_SUITES)
+
+.PHONY: containers kill-engine
+containers: packages-test programs
+	$(if $(filter 0,$(shell id -u)),$(call need,$(PACKAGES_CONTAINERS) curl))
+	@$(SUITE) $(CONTAINER_SUITES)
+kill-engine: packages-test programs
+	$(if $(filter 0,$(shell id -u)),$(call need,$(PACKAGES_CONTAINERS)))
+	@$(SUITE) $(KILL_SUITES)
+
+.PHONY: engines
+engines: packages-test programs
+	$(if $(filter 0,$(shell id -u)),$(call need,$(PACKAGES_CONTAINERS)))
+	@$(SUITE) $(ENGINE_SUITES)
+
+# docker/k8s against published schemas and the product, a pod without a cluster, docker/systemd by what systemd says of it.
+DEPLOYMENT_SUITES := 'manifests: $(BUILD)/peers/node $(BUILD)/peers/manifests.mjs . $(BUILD)/submitter' \
+                     $(call where_able,root,pod,$(RUN) spec/integration/pod.lua) \
+                     'unit: spec/integration/unit.sh $(BUILD)'
+.PHONY: deployment
+deployment: packages-test programs peers
+	$(call need,$(PACKAGES_DEPLOYMENT) $(if $(filter 0,$(shell id -u)),$(PACKAGES_CONTAINERS)))
+	@$(SUITE) $(DEPLOYMENT_SUITES)
+
 # What takes longer, or real parts that a machine may not have: a class of 200 with two workers, twenty kills, the other compiler,
 # the installed tree, S3 and SQS with the AWS SDK as the front end, PostgreSQL and a mail server, and the virtual machine of test-v2.
 .PHONY: test-peers
-test-peers: packages-test packages-lint programs peers $(WALLED)
-	$(call need,luarocks git $(if $(filter 0,$(shell id -u)),$(PACKAGES_V2)))
+test-peers: packages-test packages-lint programs peers $(WALLED) $(CONTAINED)
+	$(call need,luarocks git $(PACKAGES_DEPLOYMENT) \
+	    $(if $(filter 0,$(shell id -u)),$(PACKAGES_V2) $(PACKAGES_CONTAINERS) $(PACKAGES_COMPOSE) curl))
 	@SUITE_SECONDS=2700 $(SUITE) 'peers: $(BUILD)/peers/node $(BUILD)/peers/check.mjs $(BUILD)/integration/peers' \
 	    'signatures: $(RUN) spec/integration/signatures.lua 10000' \
 	    'cloud: $(RUN) spec/integration/cloud.lua 100' \
@@ -196,13 +266,16 @@ test-peers: packages-test packages-lint programs peers $(WALLED)
 	    'mail: $(RUN) spec/integration/mail.lua' \
 	    'crowd-200: $(RUN) spec/integration/crowd.lua 200' \
 	    'kill-20: $(RUN) spec/integration/kill.lua 20 60' \
+	    $(ENGINE_SUITES) $(IMAGE_SUITES) \
+	    $(CONTAINER_SUITES) $(KILL_SUITES) \
 	    'installed: spec/integration/installed.sh $(BUILD)' \
+	    $(DEPLOYMENT_SUITES) \
 	    'clang: $(MAKE) BUILD=$(BUILD)/clang CC=clang programs && echo "1 passed, 0 failed"' \
 	    'v2: spec/virtual/machine.sh $(BUILD)'
 
 # Version 2 of control groups, and systemd that delegates them, in a virtual machine: spec/virtual/README.md.
 .PHONY: test-v2
-test-v2: packages-test programs $(WALLED)
+test-v2: packages-test programs $(WALLED) $(CONTAINED)
 	$(if $(filter 0,$(shell id -u)),$(call need,$(PACKAGES_V2)))
 	@SUITE_SECONDS=2700 $(SUITE) 'v2: spec/virtual/machine.sh $(BUILD)'
 
@@ -240,7 +313,8 @@ fuzz-programs:
 
 .PHONY: demo
 demo: packages-build programs
-	@spec/delegated.sh $(RUN) spec/demo.lua
+	$(if $(filter docker podman,$(RUNNER)),$(if $(filter 0,$(shell id -u)),$(call need,$(PACKAGES_CONTAINERS))))
+	@spec/delegated.sh $(RUN) spec/demo.lua $(RUNNER)
 
 .PHONY: bench
 bench: packages-build programs $(BUILD)/test/http_server
@@ -252,10 +326,13 @@ bench: packages-build programs $(BUILD)/test/http_server
 	@$(RUN) spec/bench/signing.lua
 	@echo
 	@$(RUN) spec/bench/http.lua
+	@echo
+	$(if $(filter 0,$(shell id -u)),$(call need,$(PACKAGES_CONTAINERS)))
+	@spec/delegated.sh $(RUN) spec/bench/containers.lua
 
 # ---- order ----------------------------------------------------------------------------------------------------------
 
-C_FILES := $(wildcard csrc/*.c csrc/*/*.c csrc/*/*/*.c csrc/*/*.h)
+C_FILES := $(wildcard csrc/*.c csrc/*/*.c csrc/*/*/*.c csrc/*/*.h csrc/*/*/*.h)
 
 # The path-sensitive analyzer doesn't know that luaL_error never returns: it sees the rooms without Lua.
 USING_LUA := csrc/main.c $(wildcard csrc/bind/*.c csrc/host/*.c)
@@ -283,6 +360,8 @@ format:
 install: programs
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LUADIR) $(DESTDIR)$(PREFIX)/share/submitter/apparmor
 	install -m 0755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
+	install -m 0644 $(PROFILE) $(DESTDIR)$(PREFIX)/share/submitter/seccomp.json
+	install -m 0644 docker/worker-seccomp.json $(DESTDIR)$(PREFIX)/share/submitter
 	cp -R lua/. $(DESTDIR)$(LUADIR)/
 	install -d $(DESTDIR)$(SQLDIR)
 # Whatever another version left there would count.
@@ -290,6 +369,9 @@ install: programs
 	install -m 0644 docker/postgres/*.sql docker/postgres/README.md $(DESTDIR)$(SQLDIR)
 	sed 's|/usr{,/local}/bin/submitter-sandbox|$(PREFIX)/bin/submitter-sandbox|' docker/apparmor/submitter-sandbox \
 	    >$(DESTDIR)$(PREFIX)/share/submitter/apparmor/submitter-sandbox
+	install -d $(DESTDIR)$(UNITDIR) $(DESTDIR)$(PREFIX)/lib/sysusers.d
+	sed 's|/usr/local/bin/|$(PREFIX)/bin/|' docker/systemd/submitter.service >$(DESTDIR)$(UNITDIR)/submitter.service
+	install -m 0644 docker/systemd/submitter.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/submitter.conf
 
 .PHONY: clean
 clean:
@@ -298,17 +380,24 @@ clean:
 .PHONY: help
 help:
 	@echo "make             build the programs into $(BUILD)/"
-	@echo "make demo        grade the fixtures on the embedded default and show the reports"
+	@echo "make walls       the two static programs and the profile for containers alone: submitter-sandbox, submitter-runner, seccomp.json"
+	@echo "make demo        grade the fixtures on the embedded default and show the reports; RUNNER=docker: in containers"
 	@echo "make test        C tests, specs, attack suite, embedded integration"
 	@echo "make test-peers  what takes longer or needs more: real S3 and SQS, PostgreSQL, a mail server, 200 submissions, 20 kills,"
 	@echo "                 the other compiler, installation, test-v2"
+	@echo "make engines     of test-peers: the attacks in containers of Docker and Podman, and the image that those are made of"
 	@echo "make peers       what test-peers talks to on S3 and SQS, below $(BUILD)/peers"
 	@echo "make test-v2     sandbox and worker with version 2 of control groups and systemd, in a virtual machine"
 	@echo "make lint        format, luacheck, shellcheck, cppcheck, clang-tidy, who may call whom"
 	@echo "make sanitize    C tests and specs under ASan and UBSan"
 	@echo "make fuzz        parsers and both ends of the protocol, FUZZ_SECONDS=$(FUZZ_SECONDS) each; fuzz-keep keeps what it found"
 	@echo "make faults      seeds faults, each must turn a test red"
-	@echo "make bench       figures against a bare interpreter, the walls' beside bubblewrap's, signing, HTTP beside curl's"
+	@echo "make containers  of test-peers: a worker whose programs run in containers, and what can go wrong with an engine"
+	@echo "make kill-engine of test-peers: engine and worker killed at random moments, KILLS=$(KILLS)"
+	@echo "make images      of test-peers: the worker's image in an engine, and the services of docker/compose.yaml"
+	@echo "make deployment  of test-peers: docker/k8s by published schemas and as a pod without a cluster, docker/systemd by systemd"
+	@echo "make bench       figures against a bare interpreter, the walls' beside bubblewrap's, signing, HTTP beside curl's,"
+	@echo "                 containers beside one docker run a submission"
 	@echo "make install     PREFIX=$(PREFIX), DESTDIR"
 	@echo "make format      clang-format"
 	@echo "make clean       removes $(BUILD)/"

@@ -234,7 +234,7 @@ bool protocol_write_submission(struct protocol_writer *writer, const char *progr
     if (!frame_start(writer, PROTOCOL_SUBMISSION, &start)) {
         return false;
     }
-    bool valid = protocol_name_valid(program, strlen(program)) && interpreter[0] == '/' &&
+    bool valid = protocol_name_valid(program, strlen(program)) && (interpreter[0] == '/' || interpreter[0] == 0) &&
                  strlen(interpreter) <= PROTOCOL_PATH_BYTES && (directory[0] == '/' || directory[0] == 0) &&
                  strlen(directory) <= PROTOCOL_PATH_BYTES;
     return frame_end(writer, start,
@@ -437,7 +437,7 @@ static void take_submission(struct payload *payload, struct protocol_submission 
     submission->environment = take_list(payload, PROTOCOL_ENVIRONMENT, PROTOCOL_ENVIRONMENT_BYTES);
     submission->limits = take_limits(payload);
     if (payload->wrong || !protocol_name_valid(submission->program.data, submission->program.length) ||
-        submission->interpreter.length == 0 || submission->interpreter.data[0] != '/' ||
+        (submission->interpreter.length > 0 && submission->interpreter.data[0] != '/') ||
         (submission->directory.length > 0 && submission->directory.data[0] != '/')) {
         payload->wrong = true;
         return;

@@ -21,7 +21,7 @@
  *
  * Messages of the runner
  *   HELLO       u32 version, u32 abilities (PROTOCOL_ABILITY_…), u8 accounting,
- *               string interpreter version (may be empty: the runner doesn't ask the interpreter)
+ *               string interpreter version (what the runner was told of its own interpreter; else empty)
  *   READY       nothing
  *   OUTPUT      u32 case, u8 stream, bytes (1 to PROTOCOL_OUTPUT_CHUNK): the next piece of what was written
  *   RESULT      u32 case, u8 ending, u8 flags, u32 exit code, u32 signal, u64 cpu µs, u64 wall µs,
@@ -33,7 +33,8 @@
  * Messages of the host
  *   BUILD       limits
  *   FILE        u8 flags (1: goes on where the last FILE ended, same name), string name, bytes
- *   SUBMISSION  string program (one of the files), string interpreter (absolute path),
+ *   SUBMISSION  string program (one of the files),
+ *               string interpreter (absolute path, or "" for the runner's own, which an image's runner has),
  *               string working directory ("" for the submission's own), list of "NAME=value", limits
  *   STDIN       bytes (1 to PROTOCOL_STDIN_CHUNK): the next piece of the coming case's standard input
  *   CASE        u32 number (not 0), limits, u64 bytes of standard input sent before, list of arguments
@@ -234,7 +235,7 @@ bool protocol_write_bye(struct protocol_writer *writer);
 bool protocol_write_build(struct protocol_writer *writer, const struct protocol_limits *limits);
 /* As many FILE frames as the file needs. */
 bool protocol_write_file(struct protocol_writer *writer, const char *name, const void *bytes, size_t length);
-/* environment: NULL-terminated "NAME=value" strings. */
+/* interpreter: absolute path, or "" for the runner's own. environment: NULL-terminated "NAME=value" strings. */
 bool protocol_write_submission(struct protocol_writer *writer, const char *program, const char *interpreter,
                                const char *directory, const char *const *environment,
                                const struct protocol_limits *limits);

@@ -67,10 +67,11 @@ static _Noreturn void give_up(int status, int stage) {
     _exit(127);
 }
 
-/* The kernel takes the likelier victim first when memory runs out anywhere. */
-static bool volunteer(int processes) {
+/* The kernel takes the likelier victim first when memory runs out anywhere: 1000 is the likeliest. */
+static bool volunteer(int processes, const char *score) {
+    const ssize_t length = (ssize_t)strlen(score);
     int descriptor = openat(processes, "self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-    bool done = descriptor >= 0 && write(descriptor, "1000", 4) == 4;
+    bool done = descriptor >= 0 && write(descriptor, score, (size_t)length) == length;
     if (descriptor >= 0) {
         close(descriptor);
     }
@@ -137,7 +138,7 @@ static _Noreturn void become_case(const struct order *order, const int places[PL
     int status = places[PLACE_STATUS];
     /* The places that were received are all above 2, which the launcher keeps occupied. */
     if (dup2(places[PLACE_INPUT], 0) < 0 || dup2(places[PLACE_OUTPUT], 1) < 0 || dup2(places[PLACE_ERRORS], 2) < 0 ||
-        close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) < 0 || setsid() < 0 || !volunteer(PROCESSES)) {
+        close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) < 0 || setsid() < 0 || !volunteer(PROCESSES, "1000")) {
         give_up(status, STAGE_DESCRIPTORS);
     }
     const char *block = mmap(NULL, order->block_bytes, PROT_READ, MAP_PRIVATE, places[PLACE_BLOCK], 0);
@@ -247,6 +248,10 @@ static _Noreturn void be_launcher(int channel, const struct walls *walls) {
     prctl(PR_SET_NAME, "launcher");
     reset_signals();
     enter_group(walls);
+    /* A container's limit is the runner's as well: whom the runner can replace goes before it. */
+    if (walls_in_container(walls) && !volunteer(walls->processes, "500")) {
+        _exit(1);
+    }
     read_filter(walls->filter);
     keep_two_only(channel, walls->processes);
     if (send(CHANNEL, &ready, sizeof ready, MSG_NOSIGNAL) < 0) {

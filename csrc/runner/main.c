@@ -40,6 +40,7 @@ enum phase { PHASE_BUILD, PHASE_SUBMISSION, PHASE_CASES };
 
 struct runner {
     enum phase phase;
+    const char *interpreter; /* its own, "" for none */
     struct walls walls;
     struct case_room room;
     struct submission submission;
@@ -105,11 +106,19 @@ static void send_outcome(struct protocol_writer *writer, const struct case_outco
     send_all(writer);
 }
 
-static void send_hello(struct protocol_writer *writer, const struct walls *walls) {
+static uint8_t accounting_of(const struct walls *walls) {
+    if (walls_in_container(walls)) {
+        return PROTOCOL_ACCOUNTING_CONTAINER;
+    }
+    return walls->accounting == WALLS_RLIMIT ? PROTOCOL_ACCOUNTING_RLIMIT : PROTOCOL_ACCOUNTING_CGROUP;
+}
+
+static void send_hello(struct protocol_writer *writer, const struct walls *walls, const char *interpreter_version) {
     struct protocol_hello hello = {
         .version = PROTOCOL_VERSION,
         .abilities = PROTOCOL_ABILITY_EXEC,
-        .accounting = walls->accounting == WALLS_RLIMIT ? PROTOCOL_ACCOUNTING_RLIMIT : PROTOCOL_ACCOUNTING_CGROUP,
+        .accounting = accounting_of(walls),
+        .interpreter_version = { (const uint8_t *)interpreter_version, strlen(interpreter_version) },
     };
     protocol_write_hello(writer, &hello);
     writer_check(writer);
@@ -187,8 +196,13 @@ static bool on_submission(struct runner *runner, const struct protocol_submissio
     if (!protocol_limits_within(&message->limits, &runner->most)) {
         return fault_fatal(fault, "protocol", "the submission's limits are larger than those of BUILD");
     }
+    if (message->interpreter.length == 0 && !runner->interpreter[0]) {
+        return fault_fatal(fault, "interpreter",
+                           "the submission names no interpreter, and this runner was told of none: name one, or give "
+                           "submitter-sandbox a specification with one");
+    }
     runner->phase = PHASE_CASES;
-    return submission_complete(&runner->submission, message, fault);
+    return submission_complete(&runner->submission, message, runner->interpreter, fault);
 }
 
 static bool run_case(struct runner *runner, const struct protocol_case *test, struct case_outcome *outcome,
@@ -296,8 +310,14 @@ static _Noreturn void serve(struct runner *runner, struct protocol_writer *write
     }
 }
 
+/* What the sandbox was told to tell, within the protocol's bounds as it has seen to; "" when it wasn't. */
+static const char *told(const char *variable, size_t most) {
+    const char *value = getenv(variable);
+    return value && strlen(value) <= most ? value : "";
+}
+
 int main(void) {
-    static struct runner runner = { .input = -1 };
+    static struct runner runner = { .input = -1, .interpreter = "" };
     struct protocol_writer writer;
     struct fault fault = { 0 };
     signal(SIGPIPE, SIG_IGN);
@@ -310,6 +330,7 @@ int main(void) {
     if (!walls_read(&runner.walls, getenv("SUBMITTER_WALLS"), &fault)) {
         send_fault(&writer, &fault, 0);
     }
-    send_hello(&writer, &runner.walls);
+    runner.interpreter = told("SUBMITTER_INTERPRETER", PROTOCOL_PATH_BYTES);
+    send_hello(&writer, &runner.walls, told("SUBMITTER_INTERPRETER_VERSION", PROTOCOL_VERSION_BYTES));
     serve(&runner, &writer);
 }

@@ -108,7 +108,7 @@ static bool freeze(struct fault *fault) {
 }
 
 bool submission_complete(struct submission *submission, const struct protocol_submission *message,
-                         struct fault *fault) {
+                         const char *own_interpreter, struct fault *fault) {
     struct stat status;
     if (submission->complete) {
         return fault_fatal(fault, "protocol", "a second submission");
@@ -118,6 +118,9 @@ bool submission_complete(struct submission *submission, const struct protocol_su
     }
     copy_text(submission->program, message->program);
     copy_text(submission->interpreter, message->interpreter);
+    if (submission->interpreter[0] == 0) {
+        strcpy(submission->interpreter, own_interpreter);
+    }
     copy_text(submission->directory, message->directory);
     if (submission->directory[0] == 0) {
         strcpy(submission->directory, SUBMISSION_DIRECTORY);

@@ -24,7 +24,8 @@ struct submission {
 bool submission_open(struct submission *submission, struct fault *fault);
 /* The next piece of a file. */
 bool submission_file(struct submission *submission, const struct protocol_file *file, struct fault *fault);
-/* How it is run; freezes the files: from here on not even the runner writes them. */
-bool submission_complete(struct submission *submission, const struct protocol_submission *message, struct fault *fault);
+/* How it is run, by the runner's own interpreter if it names none; freezes the files: from here on not even the runner writes them. */
+bool submission_complete(struct submission *submission, const struct protocol_submission *message,
+                         const char *own_interpreter, struct fault *fault);
 
 #endif

@@ -15,14 +15,18 @@ void usage_add(struct usage *usage, const struct rusage *reaped) {
     usage->peak_bytes = peak > usage->peak_bytes ? peak : usage->peak_bytes;
 }
 
-/* What it used itself, to the nanosecond, and what its dead children did, to the clock tick. */
-static uint64_t process_cpu_us(pid_t process) {
+uint64_t usage_process_cpu_us(pid_t process) {
     clockid_t clock;
     struct timespec time;
-    uint64_t cpu_us = 0;
-    if (clock_getcpuclockid(process, &clock) == 0 && clock_gettime(clock, &time) == 0) {
-        cpu_us += (uint64_t)time.tv_sec * 1000000 + (uint64_t)time.tv_nsec / 1000;
+    if (clock_getcpuclockid(process, &clock) != 0 || clock_gettime(clock, &time) < 0) {
+        return 0;
     }
+    return (uint64_t)time.tv_sec * 1000000 + (uint64_t)time.tv_nsec / 1000;
+}
+
+/* What it used itself, and what its dead children did, to the clock tick. */
+static uint64_t family_cpu_us(pid_t process) {
+    uint64_t cpu_us = usage_process_cpu_us(process);
     char path[32], text[1024];
     snprintf(path, sizeof path, "/proc/%d/stat", (int)process);
     int descriptor = open(path, O_RDONLY | O_CLOEXEC);
@@ -52,7 +56,7 @@ uint64_t usage_living_cpu_us(const struct usage *usage, pid_t launcher) {
         char *end;
         long process = strtol(entry->d_name, &end, 10);
         if (*end == 0 && process > 1 && process != launcher) {
-            cpu_us += process_cpu_us((pid_t)process);
+            cpu_us += family_cpu_us((pid_t)process);
         }
     }
     if (listing) {

@@ -16,6 +16,8 @@ struct usage {
 void usage_add(struct usage *usage, const struct rusage *reaped);
 /* CPU time of those reaped and of all that live, but for process 1 and the launcher. */
 uint64_t usage_living_cpu_us(const struct usage *usage, pid_t launcher);
+/* CPU time of a process itself, to the microsecond; 0 when it is gone. */
+uint64_t usage_process_cpu_us(pid_t process);
 /* Processors that the case can use at the same time. */
 unsigned usage_processors(void);
 

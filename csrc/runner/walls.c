@@ -19,6 +19,9 @@ static const struct {
     { "memory.stat", offsetof(struct walls, memory_stat) },
     { "memory.events", offsetof(struct walls, memory_events) },
     { "memory.alarm", offsetof(struct walls, memory_alarm) },
+    { "memory.swap", offsetof(struct walls, memory_swap) },
+    { "memory.limit_hits", offsetof(struct walls, memory_limit_hits) },
+    { "memory.swap_limit_hits", offsetof(struct walls, memory_swap_limit_hits) },
     { "memory.enter", offsetof(struct walls, memory_enter) },
     { "pids.limit", offsetof(struct walls, pids_limit) },
     { "pids.enter", offsetof(struct walls, pids_enter) },
@@ -34,8 +37,8 @@ static int *place_of(struct walls *walls, size_t index) {
 }
 
 static bool take_accounting(struct walls *walls, const char *value) {
-    static const char *const words[] = { "rlimit", "cgroup-v1", "cgroup-v2" };
-    for (int i = 0; i < 3; i++) {
+    static const char *const words[] = { "rlimit", "cgroup-v1", "cgroup-v2", "container-v1", "container-v2" };
+    for (int i = 0; i < (int)(sizeof words / sizeof *words); i++) {
         if (strcmp(value, words[i]) == 0) {
             walls->accounting = (enum walls_accounting)i;
             return true;
@@ -80,9 +83,21 @@ static bool complete(const struct walls *walls) {
                walls->memory_stat >= 0 && walls->memory_events >= 0 && walls->memory_enter >= 0 &&
                walls->pids_limit >= 0 && walls->pids_enter >= 0 && walls->cpu_usage >= 0 && walls->cpu_enter >= 0;
     case WALLS_CGROUP_V2: return walls->group >= 0;
+    case WALLS_CONTAINER_V1:
+        if (walls->memory_limit_hits < 0) {
+            return false;
+        }
+        /* fall through */
+    case WALLS_CONTAINER_V2:
+        return walls->memory_limit >= 0 && walls->memory_usage >= 0 && walls->memory_stat >= 0 &&
+               walls->memory_events >= 0;
     case WALLS_RLIMIT: return true;
     }
     return false;
+}
+
+bool walls_in_container(const struct walls *walls) {
+    return walls->accounting == WALLS_CONTAINER_V1 || walls->accounting == WALLS_CONTAINER_V2;
 }
 
 bool walls_read(struct walls *walls, const char *text, struct fault *fault) {

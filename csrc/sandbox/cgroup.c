@@ -115,175 +115,6 @@ bool cgroup_number(int group, const char *file, const char *word, uint64_t *valu
     return false;
 }
 
-/* ---- where the hierarchies are ---- */
-
-/* Is this word one of a list that commas separate? */
-static bool listed(const char *list, const char *word) {
-    size_t length = strlen(word);
-    for (const char *item = list; item; item = strchr(item, ',') ? strchr(item, ',') + 1 : NULL) {
-        if (strncmp(item, word, length) == 0 && (item[length] == ',' || item[length] == 0)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The group that this process is in, in the hierarchy of a v1 controller, or of v2 for "". */
-static bool own_group(const char *controller, char path[CGROUP_PATH_BYTES]) {
-    FILE *file = fopen("/proc/self/cgroup", "re");
-    char line[CGROUP_PATH_BYTES + 128];
-    bool found = false;
-    while (file && !found && fgets(line, sizeof line, file)) {
-        line[strcspn(line, "\n")] = 0;
-        char *controllers = strchr(line, ':');
-        char *group = controllers ? strchr(controllers + 1, ':') : NULL;
-        if (!group) {
-            continue;
-        }
-        *controllers++ = 0;
-        *group++ = 0;
-        found = *controller ? listed(controllers, controller) : strcmp(line, "0") == 0;
-        if (found) {
-            snprintf(path, CGROUP_PATH_BYTES, "%s", group);
-        }
-    }
-    if (file) {
-        fclose(file);
-    }
-    return found;
-}
-
-/* Where a hierarchy is mounted, and which of its groups stands there. */
-static bool find_mount(const char *controller, char mount[CGROUP_PATH_BYTES], char root[CGROUP_PATH_BYTES]) {
-    FILE *file = fopen("/proc/self/mountinfo", "re");
-    static char line[3 * CGROUP_PATH_BYTES];
-    bool found = false;
-    while (file && !found && fgets(line, sizeof line, file)) {
-        char *rest = strstr(line, " - ");
-        char type[32], options[1024];
-        if (!rest || sscanf(rest, " - %31s %*s %1023s", type, options) != 2 ||
-            sscanf(line, "%*s %*s %*s %4095s %4095s", root, mount) != 2) {
-            continue;
-        }
-        found = *controller ? strcmp(type, "cgroup") == 0 && listed(options, controller) : strcmp(type, "cgroup2") == 0;
-    }
-    if (file) {
-        fclose(file);
-    }
-    return found;
-}
-
-/* A path below another, or NULL: what is left of it. */
-static const char *beneath(const char *path, const char *directory) {
-    size_t length = strlen(directory);
-    if (length == 1) {
-        return path;
-    }
-    return strncmp(path, directory, length) == 0 && (path[length] == '/' || path[length] == 0) ? path + length : NULL;
-}
-
-/* The place for our group in the hierarchy of a controller. The parent is given as a path below the root of
-   each hierarchy, or, which is handy where there is one only, as the directory's own path. */
-static bool find_place(struct cgroup_place *place, const char *controller, const char *given) {
-    char root[CGROUP_PATH_BYTES], own[CGROUP_PATH_BYTES];
-    place->group = -1;
-    if (!find_mount(controller, place->mount, root)) {
-        return false;
-    }
-    const char *group = NULL;
-    if (given) {
-        const char *whole = beneath(given, place->mount);
-        group = whole && place->mount[1] ? whole : given;
-    } else if (own_group(controller, own)) {
-        group = beneath(own, root);
-    }
-    if (!group) {
-        return false;
-    }
-    bool top = strcmp(group, "/") == 0 || *group == 0;
-    int length = snprintf(place->parent, sizeof place->parent, "%s%s", place->mount, top ? "" : group);
-    return length > 0 && (size_t)length < sizeof place->parent;
-}
-
-static bool find_v1(struct cgroup *cgroup, const char *given, bool processors) {
-    static const char *const controllers[CGROUP_HIERARCHIES] = { "memory", "pids", "cpuacct", "cpu" };
-    cgroup->places[CGROUP_HIERARCHIES - 1].borrowed = !processors;
-    for (int i = 0; i < CGROUP_HIERARCHIES - !processors; i++) {
-        if (!find_place(&cgroup->places[i], controllers[i], given)) {
-            return false;
-        }
-        for (int earlier = 0; earlier < i; earlier++) {
-            if (strcmp(cgroup->places[earlier].mount, cgroup->places[i].mount) == 0) {
-                cgroup->places[i].borrowed = true;
-            }
-        }
-    }
-    return true;
-}
-
-/* Does a file hold all of these words? */
-static bool has_words(const char *group, const char *file, const char *const wanted[]) {
-    char path[CGROUP_PATH_BYTES + 64], line[512] = "", *rest = line;
-    size_t found = 0, count = 0;
-    snprintf(path, sizeof path, "%s/%s", group, file);
-    FILE *stream = fopen(path, "re");
-    bool read = stream && fgets(line, sizeof line, stream);
-    if (stream) {
-        fclose(stream);
-    }
-    while (wanted[count]) {
-        count++;
-    }
-    for (char *word; read && (word = strsep(&rest, " \n"));) {
-        for (size_t i = 0; i < count; i++) {
-            found += strcmp(word, wanted[i]) == 0;
-        }
-    }
-    return found == count;
-}
-
-const char *cgroup_controllers(bool processors) {
-    return processors ? "+memory +pids +cpu" : "+memory +pids";
-}
-
-/* Can groups be made in this one that have these controllers? Version 2 lets a group hand its controllers down only while no
-   process lives in it. */
-static bool hand_down(const char *group, bool processors) {
-    const char *const wanted[] = { "memory", "pids", processors ? "cpu" : NULL, NULL };
-    char path[CGROUP_PATH_BYTES + 64];
-    if (access(group, W_OK) < 0 || !has_words(group, "cgroup.controllers", wanted)) {
-        return false;
-    }
-    if (has_words(group, "cgroup.subtree_control", wanted)) {
-        return true;
-    }
-    snprintf(path, sizeof path, "%s/cgroup.subtree_control", group);
-    int control = open(path, O_WRONLY | O_CLOEXEC);
-    const char *controllers = cgroup_controllers(processors);
-    bool done = control >= 0 && write(control, controllers, strlen(controllers)) > 0;
-    if (control >= 0) {
-        close(control);
-    }
-    return done;
-}
-
-/* The group given, or the nearest above this process that can have groups with controllers: its own can't,
-   this process being in it. */
-static bool find_v2(struct cgroup *cgroup, const char *given, bool processors) {
-    struct cgroup_place *place = &cgroup->places[0];
-    if (!find_place(place, "", given)) {
-        return false;
-    }
-    while (!hand_down(place->parent, processors)) {
-        char *last = strrchr(place->parent, '/');
-        if (given || !last || strlen(place->parent) <= strlen(place->mount)) {
-            return false;
-        }
-        *last = 0;
-    }
-    return true;
-}
-
 /* ---- what dead sandboxes left ---- */
 
 static void pause_ms(long milliseconds) {
@@ -392,7 +223,24 @@ static void sweep(const struct cgroup_place *place) {
 /* ---- ours ---- */
 
 static const struct cgroup_kind *kind_of(const struct cgroup *cgroup) {
-    return cgroup->version == 1 ? &cgroup_kind_v1 : &cgroup_kind_v2;
+    static const struct cgroup_kind *const kinds[] = {
+        [CGROUP_V1] = &cgroup_kind_v1,
+        [CGROUP_V2] = &cgroup_kind_v2,
+        [CGROUP_CONTAINER_V1] = &cgroup_kind_container,
+        [CGROUP_CONTAINER_V2] = &cgroup_kind_container,
+    };
+    return kinds[cgroup->form];
+}
+
+const char *cgroup_accounting(const struct cgroup *cgroup) {
+    static const char *const words[] = {
+        [CGROUP_NONE] = "rlimit",
+        [CGROUP_V1] = "cgroup-v1",
+        [CGROUP_V2] = "cgroup-v2",
+        [CGROUP_CONTAINER_V1] = "container-v1",
+        [CGROUP_CONTAINER_V2] = "container-v2",
+    };
+    return words[cgroup->form];
 }
 
 /* False when somebody who sweeps took the group for a dead one's: he may see it before it is locked. */
@@ -426,7 +274,7 @@ static void lend_group(struct cgroup *cgroup, struct cgroup_place *place) {
 /* Under a name that nobody has, in all hierarchies. */
 static bool make_groups(struct cgroup *cgroup) {
     uint64_t random;
-    int used = cgroup->version == 1 ? CGROUP_HIERARCHIES : 1;
+    int used = cgroup->form == CGROUP_V1 ? CGROUP_HIERARCHIES : 1;
     if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random) {
         cgroup_refuse("no random bytes: %s", strerror(errno));
     }
@@ -453,22 +301,25 @@ void cgroup_make(struct cgroup *cgroup, const struct spec *spec) {
         cgroup->places[i].group = -1;
         cgroup->enter[i] = -1;
     }
-    if (spec->accounting == SPEC_RLIMIT) {
-        cgroup->version = 0;
+    cgroup->form = CGROUP_NONE;
+    if (spec->accounting == SPEC_CONTAINER) {
+        cgroup_container_find(cgroup);
+    }
+    if (spec->accounting != SPEC_CGROUP) {
         return;
     }
     bool processors = spec->processors_percent > 0;
-    if (find_v1(cgroup, spec->cgroup_parent, processors)) {
-        cgroup->version = 1;
-    } else if (find_v2(cgroup, spec->cgroup_parent, processors)) {
-        cgroup->version = 2;
+    if (cgroup_find_v1(cgroup, spec->cgroup_parent, processors)) {
+        cgroup->form = CGROUP_V1;
+    } else if (cgroup_find_v2(cgroup, spec->cgroup_parent, processors)) {
+        cgroup->form = CGROUP_V2;
     } else {
         cgroup_refuse("there are neither the v1 controllers memory, pids and cpuacct%s nor, %s%s, a v2 group that this "
                       "user may write to, that holds no process and can hand memory%s and pids down",
                       processors ? " and cpu" : "", spec->cgroup_parent ? "at " : "above this process",
                       spec->cgroup_parent ? spec->cgroup_parent : "", processors ? ", cpu" : "");
     }
-    int used = cgroup->version == 1 ? CGROUP_HIERARCHIES : 1;
+    int used = cgroup->form == CGROUP_V1 ? CGROUP_HIERARCHIES : 1;
     for (int i = 0; i < used; i++) {
         if (!cgroup->places[i].borrowed) {
             sweep(&cgroup->places[i]);
@@ -490,31 +341,31 @@ void cgroup_make(struct cgroup *cgroup, const struct spec *spec) {
 }
 
 void cgroup_delegate(struct cgroup *cgroup, uid_t user, gid_t group) {
-    if (cgroup->version) {
+    if (cgroup->form != CGROUP_NONE) {
         kind_of(cgroup)->delegate(cgroup, user, group);
     }
 }
 
 void cgroup_hand_over(struct cgroup *cgroup, struct handover *handover) {
-    if (cgroup->version) {
+    if (cgroup->form != CGROUP_NONE) {
         kind_of(cgroup)->hand_over(cgroup, handover);
     }
 }
 
 void cgroup_hand_over_within(const struct cgroup *cgroup, struct handover *handover) {
-    if (cgroup->version) {
+    if (cgroup->form != CGROUP_NONE) {
         kind_of(cgroup)->hand_over_within(cgroup, handover);
     }
 }
 
 void cgroup_enter(struct cgroup *cgroup, pid_t process) {
-    if (cgroup->version) {
+    if (cgroup->form != CGROUP_NONE) {
         kind_of(cgroup)->enter(cgroup, process);
     }
 }
 
 void cgroup_settle(struct cgroup *cgroup, pid_t process) {
-    if (cgroup->version) {
+    if (cgroup->form != CGROUP_NONE) {
         kind_of(cgroup)->settle(cgroup, process);
     }
 }
@@ -528,11 +379,11 @@ void cgroup_enter_case(const struct cgroup *cgroup) {
 }
 
 bool cgroup_cpu_us(const struct cgroup *cgroup, uint64_t *cpu_us) {
-    return cgroup->version && kind_of(cgroup)->cpu_us(cgroup, cpu_us);
+    return cgroup->form != CGROUP_NONE && kind_of(cgroup)->cpu_us(cgroup, cpu_us);
 }
 
 bool cgroup_out_of_memory(const struct cgroup *cgroup) {
-    return cgroup->version && kind_of(cgroup)->out_of_memory(cgroup);
+    return cgroup->form != CGROUP_NONE && kind_of(cgroup)->out_of_memory(cgroup);
 }
 
 void cgroup_remove(struct cgroup *cgroup) {

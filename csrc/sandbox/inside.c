@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -52,9 +53,25 @@ static void die_with_supervisor(void) {
     }
 }
 
+/* In the first free places of its environment. */
+static void tell_interpreter(const struct spec *spec, const char **variables) {
+    static char path[SPEC_PATH_BYTES + 64], version[SPEC_VERSION_BYTES + 64];
+    while (*variables) {
+        variables++;
+    }
+    if (spec->interpreter) {
+        snprintf(path, sizeof path, "SUBMITTER_INTERPRETER=%s", spec->interpreter);
+        *variables++ = path;
+    }
+    if (spec->interpreter_version) {
+        snprintf(version, sizeof version, "SUBMITTER_INTERPRETER_VERSION=%s", spec->interpreter_version);
+        *variables = version;
+    }
+}
+
 static _Noreturn void become_runner(struct inside *inside) {
     const char *words[SPEC_ARGUMENTS + 2] = { "submitter-runner" };
-    const char *variables[] = { NULL, "PATH=/usr/bin:/bin", "LANG=C.UTF-8", NULL };
+    const char *variables[] = { NULL, "PATH=/usr/bin:/bin", "LANG=C.UTF-8", NULL, NULL, NULL };
     memcpy(words + 1, inside->spec->arguments, inside->spec->argument_count * sizeof *words);
     handover_add(inside->handover, "channel", inside->channel);
     handover_arrange(inside->handover, &inside->program);
@@ -65,9 +82,9 @@ static _Noreturn void become_runner(struct inside *inside) {
     if (fcntl(inside->channel, F_SETFD, FD_CLOEXEC) < 0) {
         report_wall("descriptors", "this is a fault of submitter-sandbox", "%s", strerror(errno));
     }
-    static const char *const accounting[] = { "rlimit", "cgroup-v1", "cgroup-v2" };
     variables[0] =
-        handover_variable(inside->handover, accounting[inside->cgroup->version], inside->cgroup->processors_percent);
+        handover_variable(inside->handover, cgroup_accounting(inside->cgroup), inside->cgroup->processors_percent);
+    tell_interpreter(inside->spec, variables);
     limits_bound_runner();
     limits_drop_capabilities();
     limits_forbid_privileges();

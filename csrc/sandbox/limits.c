@@ -1,6 +1,6 @@
 #include "limits.h"
 
-#include "namespaces.h"
+#include "identity.h"
 #include "report.h"
 
 #include <errno.h>
@@ -113,8 +113,8 @@ void limits_become_student(const struct spec *spec) {
         bound(RLIMIT_DATA, spec->memory_bytes, spec->memory_bytes);
         bound(RLIMIT_AS, spec->memory_bytes + 64 * mega, spec->memory_bytes + 64 * mega);
     }
-    if (setgroups(0, NULL) < 0 || setresgid(NAMESPACES_STUDENT_ID, NAMESPACES_STUDENT_ID, NAMESPACES_STUDENT_ID) < 0 ||
-        setresuid(NAMESPACES_STUDENT_ID, NAMESPACES_STUDENT_ID, NAMESPACES_STUDENT_ID) < 0) {
+    if (setgroups(0, NULL) < 0 || setresgid(IDENTITY_STUDENT_ID, IDENTITY_STUDENT_ID, IDENTITY_STUDENT_ID) < 0 ||
+        setresuid(IDENTITY_STUDENT_ID, IDENTITY_STUDENT_ID, IDENTITY_STUDENT_ID) < 0) {
         report_wall("student's user", fault, "it can't be taken on: %s", strerror(errno));
     }
     if (setresuid(0, 0, 0) == 0) {

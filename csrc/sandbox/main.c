@@ -37,8 +37,35 @@
  *   descriptors         nothing is inherited but what is named. Without it: whatever the host had open.
  *   session, keyring    no controlling terminal to type into, no keys of whoever started this.
  *
+ * In a container
+ *
+ * The same walls stand within a container, and the same program raises them: it is the image's entry point
+ * (--spec FILE), process 1 of the container, and its supervisor for as long as that lives. The container is a second
+ * wall around all of the above, none of which it replaces: students still have a root, a /proc, process numbers and
+ * users of their own, and the runner is hidden from them as anywhere. What raising them takes is no privilege of the
+ * machine's: the container has two capabilities, SETUID and SETGID, to map users who aren't its root, and all others
+ * only count in the user namespace that is made here. What is different:
+ *
+ *   no root             no group is to be removed at the end, so the supervisor needs nothing of root's once the users are
+ *                       mapped: it becomes one more user, without capabilities, who owns the user namespace and so may
+ *                       end what is in it. From then on nobody in the container is its root.
+ *   process 1           the kernel keeps signals from it that it doesn't handle: those that ask for the end are blocked
+ *                       and read. Whoever loses his parent in the container becomes its child, and is reaped.
+ *   /proc               the kernel makes a new one only where nothing of the one that is there is hidden, so engines
+ *                       must be told to hide nothing of it, settings of the machine's among it that its root may
+ *                       write. The supervisor alone ever sees that, and isn't root any more before anything of a
+ *                       student's is there: it reads nothing that a student wrote, and runs nothing but the inside,
+ *                       whose /proc has processes only.
+ *   users               process 1 is always 1: which users outside it takes is drawn, of those above 0x74000000, or,
+ *                       where the engine maps a few only, of these.
+ *   cgroup              it is the engine's, and no group can be made in it. The runner gets the container's counters,
+ *                       opened here, to read (accounting=container): see ../runner/leaf_container.c.
+ *   system calls        one more filter stands around all: the engine puts on what rules/container.c makes of the same
+ *                       lists.
+ *
  * Assumed of the kernel: Linux 5.12 or newer (mount_setattr, clone3, close_range), user namespaces allowed,
- * seccomp filters, and cgroups, v1 or v2, unless accounting by rlimits was asked for. What the kernel itself
+ * seccomp filters, and cgroups, v1 or v2, unless accounting by rlimits was asked for. Of the C library nothing is
+ * needed where it runs: it is linked statically, so that it fits any image. What the kernel itself
  * has wrong, a fault in a system call that the student may make, is not defended against.
  *
  * Each wall that can't be built ends the whole with its name, the reason and a remedy on standard error and exit
@@ -46,6 +73,7 @@
  * code, or, in the runner's case, by the protocol.
  */
 #include "cgroup.h"
+#include "identity.h"
 #include "input.h"
 #include "inside.h"
 #include "namespaces.h"
@@ -63,8 +91,9 @@
 
 static const char help_text[] =
     "submitter-sandbox [OPTION VALUE]… -- PROGRAM [ARGUMENT]…    run a program once behind walls\n"
-    "submitter-sandbox --spec-fd N                                the same by a specification on a "
-    "descriptor\n"
+    "submitter-sandbox --spec-fd N | --spec FILE    a program that runs others behind walls, submitter-runner,\n"
+    "                         by a specification on a descriptor or in a file: of keys as csrc/sandbox/spec.h\n"
+    "                         lists them, interpreter and accounting=container, for containers, among them\n"
     "\n"
     "PROGRAM is an absolute path as it is inside, where /usr and its links stand as outside. Options:\n"
     "  --memory SIZE          memory of the whole (256M)\n"
@@ -113,21 +142,31 @@ static void have_standard_descriptors(void) {
     close(descriptor);
 }
 
+static int open_specification(const char *path) {
+    int descriptor = open(path, O_RDONLY | O_NOCTTY | O_CLOEXEC);
+    if (descriptor < 0) {
+        report_usage("--spec: %s can't be opened: %s", path, strerror(errno));
+    }
+    return descriptor;
+}
+
 static void read_wishes(int count, char **words) {
     static char text[SPEC_BYTES + 1];
     char message[SPEC_MESSAGE_BYTES];
-    int descriptor;
-    bool help;
+    struct spec_source source;
     spec_start(&spec);
-    if (!spec_options(&spec, count, words, &descriptor, &help, message)) {
+    if (!spec_options(&spec, count, words, &source, message)) {
         report_usage("%s", message);
     }
-    if (help) {
+    if (source.help) {
         fputs(help_text, stdout);
         fflush(stdout);
         _exit(REPORT_DONE);
     }
-    if (descriptor >= 0 && !spec_read(&spec, descriptor, text, message)) {
+    if (source.path) {
+        source.descriptor = open_specification(source.path);
+    }
+    if (source.descriptor >= 0 && !spec_read(&spec, source.descriptor, text, message)) {
         report_usage("%s", message);
     }
     if (close_range(3, ~0U, 0) < 0) {
@@ -174,10 +213,15 @@ static _Noreturn void give_up(char word) {
 }
 
 /* Clones the inner process and answers it until it has become the program. */
-static void build(struct inside *inside, const struct namespaces_identity *identity) {
+static void build(struct inside *inside, const struct identity *identity) {
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0) {
         report_wall("supervisor", "allow more open files", "no channel: %s", strerror(errno));
+    }
+    bool leaves_root = spec.accounting == SPEC_CONTAINER && geteuid() == 0;
+    if (leaves_root) {
+        identity_leave_root(identity);
+        supervise_follow_parent();
     }
     inner = namespaces_clone(cgroup.clone_target, &inner_descriptor);
     if (inner == 0) {
@@ -186,7 +230,10 @@ static void build(struct inside *inside, const struct namespaces_identity *ident
         inside_run(inside);
     }
     close(ends[1]);
-    namespaces_map(identity, inner);
+    identity_map(identity, inner);
+    if (leaves_root) {
+        identity_give_up_capabilities();
+    }
     say(ends[0], INSIDE_MAPPED);
     cgroup_enter(&cgroup, inner);
     say(ends[0], INSIDE_PLACED);
@@ -248,7 +295,7 @@ static int conclude(const struct supervise_outcome *outcome) {
 }
 
 int main(int count, char **words) {
-    struct namespaces_identity identity;
+    struct identity identity;
     struct inside inside = {
         .spec = &spec, .cgroup = &cgroup, .handover = &handover, .input = -1, .output = { -1, -1 }
     };
@@ -260,7 +307,7 @@ int main(int count, char **words) {
     }
     supervise_prepare();
     inside.program = open_program();
-    namespaces_choose(&identity);
+    identity_choose(&identity);
     report_on_failure(take_down);
     cgroup_make(&cgroup, &spec);
     cgroup_delegate(&cgroup, identity.users[0], identity.groups[0]);

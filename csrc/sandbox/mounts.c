@@ -24,9 +24,27 @@ enum {
 
 /* ---- small steps, each of which ends everything when it fails ---- */
 
+/* The kernel itself lets the root of a user namespace of its own do all that is done here. */
+static const char *remedy_of(int reason) {
+    switch (reason) {
+    case EACCES:
+        return "AppArmor or SELinux forbids what these walls are made of: in a container --security-opt "
+               "apparmor=unconfined, "
+               "or label=disable (in Kubernetes appArmorProfile, type Unconfined)";
+    case EPERM:
+        return "in a container have its engine allow the system calls of sandboxes: --security-opt seccomp=FILE with "
+               "the "
+               "seccomp.json that belongs to this program";
+    default: return "Linux 5.12 or newer is needed";
+    }
+}
+
+static _Noreturn void fail_for(const char *remedy, const char *what, const char *path) {
+    report_wall(wall, remedy, "%s %s: %s", what, path, strerror(errno));
+}
+
 static _Noreturn void fail(const char *what, const char *path) {
-    report_wall(wall, "Linux 5.12 or newer is needed, and a /proc that nothing is mounted over", "%s %s: %s", what,
-                path, strerror(errno));
+    fail_for(remedy_of(errno), what, path);
 }
 
 static void make_directory(int root, const char *path, mode_t mode) {
@@ -321,7 +339,13 @@ static int make_processes(bool restricted, unsigned attributes) {
         tree = fsmount(context, FSMOUNT_CLOEXEC, attributes);
     }
     if (tree < 0) {
-        fail("can't make a file system of processes for", "/proc");
+        /* To whom parts of it are hidden the kernel gives no other in which they aren't. */
+        fail_for(errno == EPERM
+                     ? "nothing may be mounted over parts of the /proc that is here, or be read-only in it: in a "
+                       "container --security-opt systempaths=unconfined (Docker), unmask=ALL (Podman), procMount: "
+                       "Unmasked (Kubernetes)"
+                     : remedy_of(errno),
+                 "can't make a file system of processes for", "/proc");
     }
     close(context);
     return tree;

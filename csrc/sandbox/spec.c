@@ -223,6 +223,13 @@ static bool consistent(const struct spec *spec, char message[SPEC_MESSAGE_BYTES]
     if (spec->processors_percent > 0 && spec->accounting == SPEC_RLIMIT) {
         return refuse(message, "processors: a share of them takes a cgroup; leave it out with accounting", "rlimit");
     }
+    if (spec->processors_percent > 0 && spec->accounting == SPEC_CONTAINER) {
+        return refuse(message, "processors: have the container's engine give it a share; leave it out with accounting",
+                      "container");
+    }
+    if (spec->interpreter_version && !spec->interpreter) {
+        return refuse(message, "interpreter_version: of which interpreter", spec->interpreter_version);
+    }
     return true;
 }
 
@@ -231,6 +238,10 @@ static bool take_accounting(struct spec *spec, const char *value, char message[S
         spec->accounting = SPEC_CGROUP;
     } else if (strcmp(value, "rlimit") == 0) {
         spec->accounting = SPEC_RLIMIT;
+    } else if (strcmp(value, "container") == 0 && spec->role == SPEC_RUNNER) {
+        spec->accounting = SPEC_CONTAINER;
+    } else if (spec->role == SPEC_RUNNER) {
+        return refuse(message, "accounting: \"cgroup\", \"rlimit\" or \"container\" is expected, not", value);
     } else {
         return refuse(message, "accounting: \"cgroup\" or \"rlimit\" is expected, not", value);
     }
@@ -245,6 +256,21 @@ static bool take_cgroup_parent(struct spec *spec, const char *value, char messag
     return true;
 }
 
+static bool take_interpreter(struct spec *spec, const char *value, char message[SPEC_MESSAGE_BYTES]) {
+    spec->interpreter = value;
+    return clean_path(value) ? true : refuse(message, "interpreter: a plain absolute path is expected, not", value);
+}
+
+static bool take_interpreter_version(struct spec *spec, const char *value, char message[SPEC_MESSAGE_BYTES]) {
+    size_t length = strlen(value);
+    bool printable = length > 0 && length <= SPEC_VERSION_BYTES;
+    for (size_t i = 0; i < length && printable; i++) {
+        printable = value[i] >= ' ' && value[i] <= '~';
+    }
+    spec->interpreter_version = value;
+    return printable ? true : refuse(message, "interpreter_version: 1 to 64 plain characters are expected, not", value);
+}
+
 static bool take_argument(struct spec *spec, const char *value, char message[SPEC_MESSAGE_BYTES]) {
     if (spec->argument_count == SPEC_ARGUMENTS) {
         return refuse(message, "argument: too many; the first too many is", value);
@@ -255,11 +281,20 @@ static bool take_argument(struct spec *spec, const char *value, char message[SPE
 
 /* ---- the specification ---- */
 
-enum once { ONCE_VERSION = BOUNDS, ONCE_PROGRAM, ONCE_ACCOUNTING, ONCE_CGROUP_PARENT, ONCE_KEYS };
+enum once {
+    ONCE_VERSION = BOUNDS,
+    ONCE_PROGRAM,
+    ONCE_ACCOUNTING,
+    ONCE_CGROUP_PARENT,
+    ONCE_INTERPRETER,
+    ONCE_INTERPRETER_VERSION,
+    ONCE_KEYS
+};
 
 /* Which key that may come only once this is; -1 for none. */
 static int once_key(const char *key) {
-    static const char *const words[] = { "version", "program", "accounting", "cgroup_parent" };
+    static const char *const words[] = { "version",       "program",     "accounting",
+                                         "cgroup_parent", "interpreter", "interpreter_version" };
     for (int i = 0; i < BOUNDS; i++) {
         if (strcmp(key, bounds[i].key) == 0) {
             return i;
@@ -296,6 +331,8 @@ static bool take_key(struct spec *spec, const char *key, const char *value, bool
         return clean_path(value) ? true : refuse(message, "program: a plain absolute path is expected, not", value);
     case ONCE_ACCOUNTING: return take_accounting(spec, value, message);
     case ONCE_CGROUP_PARENT: return take_cgroup_parent(spec, value, message);
+    case ONCE_INTERPRETER: return take_interpreter(spec, value, message);
+    case ONCE_INTERPRETER_VERSION: return take_interpreter_version(spec, value, message);
     default: return take_bound_key(spec, &bounds[which], value, message);
     }
 }
@@ -352,7 +389,21 @@ bool spec_read(struct spec *spec, int descriptor, char *text, char message[SPEC_
 
 /* ---- the command line ---- */
 
-static bool take_option(struct spec *spec, const char *option, const char *value, int *descriptor,
+static bool take_source(struct spec_source *source, const char *option, const char *value,
+                        char message[SPEC_MESSAGE_BYTES]) {
+    uint64_t descriptor;
+    if (strcmp(option, "--spec") == 0) {
+        source->path = value;
+        return value[0] ? true : refuse(message, "--spec: a path is expected, not", "\"\"");
+    }
+    if (!plain(value, &descriptor) || descriptor < 3 || descriptor > 65535) {
+        return refuse(message, "--spec-fd: a descriptor from 3 on is expected, not", value);
+    }
+    source->descriptor = (int)descriptor;
+    return true;
+}
+
+static bool take_option(struct spec *spec, const char *option, const char *value, struct spec_source *source,
                         char message[SPEC_MESSAGE_BYTES]) {
     for (int i = 0; i < BOUNDS; i++) {
         if (strcmp(option, bounds[i].option) == 0) {
@@ -372,25 +423,19 @@ static bool take_option(struct spec *spec, const char *option, const char *value
     if (strcmp(option, "--accounting") == 0) {
         return take_accounting(spec, value, message);
     }
-    if (strcmp(option, "--spec-fd") == 0) {
-        uint64_t number_given;
-        if (!plain(value, &number_given) || number_given < 3 || number_given > 65535) {
-            return refuse(message, "--spec-fd: a descriptor from 3 on is expected, not", value);
-        }
-        *descriptor = (int)number_given;
-        return true;
+    if (strcmp(option, "--spec") == 0 || strcmp(option, "--spec-fd") == 0) {
+        return take_source(source, option, value, message);
     }
     return refuse(message, "unknown option", option);
 }
 
-bool spec_options(struct spec *spec, int count, char **words, int *descriptor, bool *help,
+bool spec_options(struct spec *spec, int count, char **words, struct spec_source *source,
                   char message[SPEC_MESSAGE_BYTES]) {
     int i = 1;
-    *descriptor = -1;
-    *help = false;
+    *source = (struct spec_source){ .descriptor = -1 };
     for (; i < count && strcmp(words[i], "--") != 0; i += 2) {
         if (strcmp(words[i], "--help") == 0 || strcmp(words[i], "-h") == 0) {
-            *help = true;
+            source->help = true;
             return true;
         }
         if (words[i][0] != '-') {
@@ -399,15 +444,16 @@ bool spec_options(struct spec *spec, int count, char **words, int *descriptor, b
         if (i + 1 >= count) {
             return refuse(message, "needs a value", words[i]);
         }
-        if (!take_option(spec, words[i], words[i + 1], descriptor, message)) {
+        if (!take_option(spec, words[i], words[i + 1], source, message)) {
             return false;
         }
     }
-    if (*descriptor >= 0) {
+    if (source->descriptor >= 0 || source->path) {
         if (count == 3) {
             return true;
         }
-        return refuse(message, "--spec-fd", "stands alone: everything else is in the specification");
+        return refuse(message, source->path ? "--spec" : "--spec-fd",
+                      "stands alone: everything else is in the specification");
     }
     if (i + 1 >= count) {
         return refuse(message, "no program", "give it after \"--\"");

@@ -39,6 +39,7 @@ struct stream {
 };
 
 static int signals = -1;
+static int orphans = -1; /* as process 1: tells that a child ended; else -1 */
 static struct stream streams[2] = { { .pipe = -1, .to = STDOUT_FILENO }, { .pipe = -1, .to = STDERR_FILENO } };
 static char buffers[2][64 * 1024];
 
@@ -49,6 +50,31 @@ static _Noreturn void fail(const char *what) {
 /* A system call that waits is interrupted: that is all SIGALRM is for. */
 static void interrupt(int number) {
     (void)number;
+}
+
+/* A signal whose action is the default never reaches process 1, unless it is blocked and read: so are all that it needs. */
+static int read_signals(const sigset_t *set) {
+    int descriptor = signalfd(-1, set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (descriptor < 0) {
+        fail("signalfd");
+    }
+    return descriptor;
+}
+
+static void prepare_as_first(void) {
+    sigset_t child;
+    sigemptyset(&child);
+    sigaddset(&child, SIGCHLD);
+    if (sigprocmask(SIG_BLOCK, &child, NULL) < 0) {
+        fail("signals");
+    }
+    orphans = read_signals(&child);
+}
+
+void supervise_follow_parent(void) {
+    if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0) {
+        fail("the parent's death");
+    }
 }
 
 void supervise_prepare(void) {
@@ -70,13 +96,13 @@ void supervise_prepare(void) {
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
     if (sigaction(SIGALRM, &action, NULL) < 0 || sigprocmask(SIG_UNBLOCK, &alarm, NULL) < 0 ||
-        sigprocmask(SIG_BLOCK, &ending, NULL) < 0 || sigprocmask(SIG_BLOCK, &stopping, NULL) < 0 ||
-        prctl(PR_SET_PDEATHSIG, SIGTERM) < 0) {
+        sigprocmask(SIG_BLOCK, &ending, NULL) < 0 || sigprocmask(SIG_BLOCK, &stopping, NULL) < 0) {
         fail("signals");
     }
-    signals = signalfd(-1, &ending, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (signals < 0) {
-        fail("signalfd");
+    supervise_follow_parent();
+    signals = read_signals(&ending);
+    if (getpid() == 1) {
+        prepare_as_first();
     }
 }
 
@@ -287,6 +313,23 @@ static bool farewell(int descriptor, int *exit_code) {
     return false;
 }
 
+/* Everything but the inside's process, which is waited for by itself: a program that an operator had the engine run in the container
+   beside it may have left children. */
+static void reap_orphans(pid_t process) {
+    struct signalfd_siginfo news;
+    siginfo_t information;
+    while (read(orphans, &news, sizeof news) == (ssize_t)sizeof news) {
+    }
+    for (;;) {
+        information.si_pid = 0;
+        if (waitid(P_ALL, 0, &information, WEXITED | WNOHANG | WNOWAIT) < 0 || information.si_pid == 0 ||
+            information.si_pid == process) {
+            return;
+        }
+        waitid(P_PID, (id_t)information.si_pid, &information, WEXITED | WNOHANG);
+    }
+}
+
 /* Until the inside has ended by itself, or there is a reason to end it. */
 static enum supervise_end watch(const struct spec *spec, const struct cgroup *cgroup, pid_t process, int descriptor,
                                 struct supervise_outcome *outcome) {
@@ -300,9 +343,13 @@ static enum supervise_end watch(const struct spec *spec, const struct cgroup *cg
             { .fd = student ? -1 : STDIN_FILENO, .events = 0 },
             place_of(0),
             place_of(1),
+            { .fd = orphans, .events = POLLIN },
         };
         if (poll(places, sizeof places / sizeof *places, student ? TICK_MS : -1) < 0 && errno != EINTR) {
             fail("poll");
+        }
+        if (places[5].revents) {
+            reap_orphans(process);
         }
         int reason = pass_both_on(spec->output_bytes, &left, &outcome->error);
         if (reason < 0 && student) {

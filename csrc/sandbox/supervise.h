@@ -26,8 +26,10 @@ struct supervise_outcome {
 
 /* Signals as the supervisor needs them: those that ask for the end are read from a descriptor, and the death
    of whoever started it is one of them; those by which a terminal stops its programs are put off for good. To be
-   called first thing. */
+   called first thing. As process 1 of a container it also reaps whoever has lost his parent there. */
 void supervise_prepare(void);
+/* That the death of whoever started it is one of the signals, once more: a change of user forgets it. */
+void supervise_follow_parent(void);
 /* In the student's role: pipes through which its output passes, so that it is counted. The inside's ends are
    given. */
 void supervise_pipes(int ends[2]);

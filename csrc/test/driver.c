@@ -16,6 +16,9 @@
 enum { PATIENCE_MS = 30000, STARTED = 4096 };
 
 unsigned driver_processors_percent;
+const char *driver_more_lines;
+void (*driver_before)(void);
+int driver_errors = -1;
 
 static uint32_t next_number = 1;
 static pid_t started[STARTED];
@@ -70,9 +73,10 @@ static int make_specification(const struct driver *driver, const char *folder, c
     }
     int length =
         snprintf(text, sizeof text,
-                 "version=1\nprogram=%s/submitter-runner\naccounting=%s\nfile_bytes=%llu\nprocesses=%llu\n%s%s%s%s",
+                 "version=1\nprogram=%s/submitter-runner\naccounting=%s\nfile_bytes=%llu\nprocesses=%llu\n%s%s%s%s%s",
                  folder, driver->accounting, (unsigned long long)most->file_bytes, (unsigned long long)most->processes,
-                 processors, parent ? "cgroup_parent=" : "", parent ? parent : "", parent ? "\n" : "");
+                 processors, parent ? "cgroup_parent=" : "", parent ? parent : "", parent ? "\n" : "",
+                 driver_more_lines ? driver_more_lines : "");
     int descriptor = memfd_create("specification", MFD_CLOEXEC);
     if (descriptor < 0 || write(descriptor, text, (size_t)length) != length || lseek(descriptor, 0, SEEK_SET) != 0) {
         return -1;
@@ -84,8 +88,12 @@ static _Noreturn void become_sandbox(const char *folder, int specification, int 
     char path[2 * PATH_MAX];
     snprintf(path, sizeof path, "%s/submitter-sandbox", folder);
     int away = fcntl(specification, F_DUPFD, 10);
-    if (away < 0 || dup2(input, 0) < 0 || dup2(output, 1) < 0 || dup2(away, 3) < 0) {
+    if (away < 0 || dup2(input, 0) < 0 || dup2(output, 1) < 0 || (driver_errors >= 0 && dup2(driver_errors, 2) < 0) ||
+        dup2(away, 3) < 0) {
         _exit(126);
+    }
+    if (driver_before) {
+        driver_before();
     }
     execl(path, "submitter-sandbox", "--spec-fd", "3", (char *)NULL);
     _exit(127);
@@ -136,6 +144,12 @@ static void note_failure(struct driver *driver, const struct protocol_failure *f
              (const char *)failure->code.data, (int)failure->message.length, (const char *)failure->message.data);
 }
 
+static void note_hello(struct driver *driver, const struct protocol_hello *hello) {
+    driver->told_accounting = hello->accounting;
+    snprintf(driver->interpreter_version, sizeof driver->interpreter_version, "%.*s",
+             (int)hello->interpreter_version.length, (const char *)hello->interpreter_version.data);
+}
+
 static bool expect(struct driver *driver, enum protocol_type type) {
     struct protocol_message message;
     if (!driver_next(driver, &message)) {
@@ -148,6 +162,9 @@ static bool expect(struct driver *driver, enum protocol_type type) {
     if (message.type != type) {
         snprintf(driver->last_failure, sizeof driver->last_failure, "message %d instead of %d", message.type, type);
         return false;
+    }
+    if (type == PROTOCOL_HELLO) {
+        note_hello(driver, &message.hello);
     }
     return true;
 }

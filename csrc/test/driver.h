@@ -12,13 +12,20 @@ struct driver {
     int to, from;
     struct protocol_reader reader;
     const char *accounting;
-    char interpreter[256];
+    char interpreter[256];         /* "": the runner's own */
+    char interpreter_version[128]; /* as HELLO had it */
+    uint8_t told_accounting;       /* as HELLO had it, enum protocol_accounting */
     char last_failure[1200];
     bool last_fatal;
 };
 
 /* What sandboxes that are started from now on get of processors, in hundredths of one; 0: all there are. */
 extern unsigned driver_processors_percent;
+/* Lines of the specification besides, and what the process that becomes the sandbox does first; NULL for none. */
+extern const char *driver_more_lines;
+extern void (*driver_before)(void);
+/* Where the sandbox's standard error goes; -1: where the test's does. */
+extern int driver_errors;
 
 struct driver_outcome {
     bool failed; /* a FAILURE came, or the stream ended: the driver's last_failure says what */

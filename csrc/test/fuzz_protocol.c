@@ -62,11 +62,11 @@ static void check_list(struct protocol_list list, size_t most, size_t most_bytes
 
 static void check_submission(const struct protocol_submission *submission) {
     check_name(submission->program);
-    check_string(submission->interpreter, 1, PROTOCOL_PATH_BYTES);
+    check_string(submission->interpreter, 0, PROTOCOL_PATH_BYTES);
     check_string(submission->directory, 0, PROTOCOL_PATH_BYTES);
     check_list(submission->environment, PROTOCOL_ENVIRONMENT, PROTOCOL_ENVIRONMENT_BYTES);
     check_limits(&submission->limits);
-    demand(submission->interpreter.data[0] == '/' &&
+    demand((!submission->interpreter.length || submission->interpreter.data[0] == '/') &&
            (!submission->directory.length || submission->directory.data[0] == '/'));
 }
 

@@ -50,6 +50,7 @@ static struct {
     uint8_t *answered; /* what the runner says */
     size_t answered_length, patience;
     int folder;
+    bool interpreter; /* has the runner one of its own? */
     bool frozen;
     struct case_outcome *outcome; /* held by the runner at this moment */
 } outside;
@@ -177,6 +178,7 @@ static void check_block(const struct launch_block *block, const struct protocol_
     char *text = malloc((size_t)status.st_size);
     demand(text && pread(block->descriptor, text, (size_t)status.st_size, 0) == status.st_size);
     const char *end = text + status.st_size, *next = text;
+    demand(submission->interpreter[0] == '/');
     next = skip_item(next, end, submission->interpreter, strlen(submission->interpreter));
     next = skip_item(next, end, submission->directory, strlen(submission->directory));
     next = skip_item(next, end, submission->interpreter, strlen(submission->interpreter));
@@ -302,6 +304,7 @@ static bool intend(struct intended *intended, const struct protocol_message *mes
     case PROTOCOL_SUBMISSION:
         intended->phase = PHASE_CASES;
         return phase == PHASE_SUBMISSION && is_among(intended, message->submission.program) &&
+               (message->submission.interpreter.length > 0 || runner.interpreter[0]) &&
                protocol_limits_within(&message->submission.limits, &intended->most);
     case PROTOCOL_STDIN: intended->input_bytes += message->stdin_piece.length; return phase == PHASE_CASES;
     case PROTOCOL_CASE: return intend_case(intended, &message->test, answers);
@@ -450,6 +453,7 @@ static void read_script(struct script *script) {
     outside.piece = (size_t)script_byte(script) * 16 + 1;
     uint8_t patience = script_byte(script);
     outside.patience = patience & 1 ? (size_t)patience * 8 : ANSWERED_BYTES;
+    outside.interpreter = patience & 2;
     protocol_writer_start(&outside.heard, HEARD_BYTES);
     while (script->left) {
         script_host(script, &outside.heard);
@@ -470,7 +474,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     close(free_descriptor);
     read_script(&script);
     /* As main() starts it, without walls. */
-    runner = (struct runner){ .input = -1, .submission = { .place = -1, .file = -1 } };
+    runner = (struct runner){ .input = -1,
+                              .interpreter = outside.interpreter ? "/usr/bin/python3.11" : "",
+                              .submission = { .place = -1, .file = -1 } };
     protocol_writer_start(&writer, 4 * PROTOCOL_OUTPUT_CHUNK);
     if (setjmp(outside.end) == 0) {
         serve(&runner, &writer);

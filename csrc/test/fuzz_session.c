@@ -1,5 +1,6 @@
-/* Fuzz target: the host's end of a sandbox (io/session.c) against whatever a runner says, in any phase and in any pieces,
- * while the process ends, its streams close, time passes and the host makes its requests. The input is a script (script.h).
+/* Fuzz target: the host's end of a sandbox (io/session.c over io/sandbox_child.c) against whatever a runner says, in any phase and
+ * in any pieces, while the process ends, its streams close, time passes and the host makes its requests. The input is a script
+ * (script.h).
  *
  * The session's neighbours, child.h and loop.h, are stood in for here: a process that the script moves and a clock that it
  * turns, so that no input waits and each runs alike every time. Checked is what session.h promises: each request ends with
@@ -7,6 +8,7 @@
  * the host itself says is a valid stream; closing ends whatever came before; nothing is left. */
 #include "../io/child.h"
 #include "../io/loop.h"
+#include "../io/sandbox_child.h"
 #include "../io/session.h"
 #include "script.h"
 
@@ -72,7 +74,7 @@ static struct child process;
 int child_start(const struct child_options *options, struct child_start *start) {
     (void)options;
     (void)start;
-    return ENOENT; /* sessions are adopted here, never launched */
+    return ENOENT; /* children are adopted here, never launched */
 }
 
 int child_adopt(struct child_start *start, struct child **child) {
@@ -206,13 +208,13 @@ static void pass_time(void) {
 
 /* ---- the host ---- */
 
-enum request { REQUEST_NONE, REQUEST_START, REQUEST_SUBMIT, REQUEST_CASE, REQUEST_CLOSE };
+enum request { REQUEST_NONE, REQUEST_BUILD, REQUEST_SUBMIT, REQUEST_CASE, REQUEST_CLOSE };
 
 struct host {
     struct session *session;
     enum request pending;
     unsigned requests; /* counted, so that a callback belongs to the last one */
-    bool submitted, closed;
+    bool built, submitted, closed;
     uint32_t number;
     struct protocol_limits limits, case_limits;
 };
@@ -262,6 +264,11 @@ static void *begin(enum request request) {
     return (void *)(uintptr_t)++host.requests;
 }
 
+static void build(void) {
+    host.built = true;
+    session_build(host.session, &host.limits, done, begin(REQUEST_BUILD));
+}
+
 static void submit(struct script *script) {
     static const char *const environment[] = { "LANG=C.UTF-8", NULL };
     struct protocol_writer *writer = session_writer(host.session);
@@ -292,6 +299,13 @@ static void close_session(void) {
     session_close(host.session, done, begin(REQUEST_CLOSE));
 }
 
+/* Why it broke is told once. */
+static void check_untold(void) {
+    const struct session_error *error = session_take_error(host.session);
+    demand(!error || is_text(error->code, sizeof error->code));
+    demand(!session_take_error(host.session));
+}
+
 /* What the binding's callers can do: one request at a time, in order; giving up on one but for closing. */
 static void request(struct script *script) {
     switch (script_byte(script) % 4) {
@@ -304,8 +318,16 @@ static void request(struct script *script) {
             close_session();
         break;
     default:
-        if (host.pending || host.closed || !session_usable(host.session))
+        if (!host.built && !host.closed) {
+            build();
             break;
+        }
+        if (host.pending || host.closed)
+            break;
+        if (!session_usable(host.session)) {
+            check_untold();
+            break;
+        }
         if (host.submitted)
             start_case(script);
         else
@@ -404,12 +426,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct child_start start = { .pid = -1, .pidfd = -1, .pipes = { -1, -1, -1 } };
     host = (struct host){ .limits = script_limits(&script) };
     host.case_limits = host.limits;
-    struct session_options options = { .programs = "/", .limits = host.limits };
-    bool closes = script_byte(&script) & 1;
+    uint8_t course = script_byte(&script);
+    bool closes = course & 1, builds_later = course & 2;
+    struct transport *transport;
     protocol_writer_start(&said, SAID_BYTES);
     protocol_reader_start(&judge, PROTOCOL_FROM_RUNNER);
 
-    demand(session_adopt(&start, &options, done, begin(REQUEST_START), &host.session) == 0);
+    demand(sandbox_child_adopt(&start, &transport) == 0);
+    host.session = session_open(transport);
+    demand(host.session);
+    if (!builds_later)
+        build();
     while (script.left) {
         step(&script);
         check_progress();

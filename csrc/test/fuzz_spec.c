@@ -43,6 +43,19 @@ static void check_read_only(const char *path) {
     }
 }
 
+static void check_interpreter(const struct spec *spec) {
+    if (spec->interpreter) {
+        check_path(spec->interpreter);
+    }
+    if (spec->interpreter_version) {
+        size_t length = strlen(spec->interpreter_version);
+        demand(spec->interpreter && length > 0 && length <= PROTOCOL_VERSION_BYTES);
+        for (size_t i = 0; i < length; i++) {
+            demand(spec->interpreter_version[i] >= ' ' && spec->interpreter_version[i] <= '~');
+        }
+    }
+}
+
 static void check_bounds(const struct spec *spec) {
     const struct protocol_limits limits = {
         .memory_bytes = spec->memory_bytes,
@@ -53,7 +66,8 @@ static void check_bounds(const struct spec *spec) {
         .file_bytes = spec->file_bytes,
     };
     demand(protocol_limits_valid(&limits));
-    demand(spec->accounting == SPEC_CGROUP || (spec->accounting == SPEC_RLIMIT && !spec->processors_percent));
+    demand(spec->accounting == SPEC_CGROUP || !spec->processors_percent);
+    demand(spec->accounting != SPEC_CONTAINER || spec->role == SPEC_RUNNER);
     demand(spec->processors_percent <= MOST_PERCENT);
     demand(spec->argument_count <= SPEC_ARGUMENTS && !spec->arguments[spec->argument_count]);
     demand(spec->read_only_count <= SPEC_READ_ONLY);
@@ -66,11 +80,24 @@ static void check_bounds(const struct spec *spec) {
     if (spec->cgroup_parent) {
         check_path(spec->cgroup_parent);
     }
+    check_interpreter(spec);
 }
 
 /* ---- line by line ---- */
 
-enum key { PROCESSORS = 6, VERSION, PROGRAM, ACCOUNTING, CGROUP_PARENT, ONCE, ARGUMENT = ONCE, READ_ONLY, KEYS };
+enum key {
+    PROCESSORS = 6,
+    VERSION,
+    PROGRAM,
+    ACCOUNTING,
+    CGROUP_PARENT,
+    INTERPRETER,
+    INTERPRETER_VERSION,
+    ONCE,
+    ARGUMENT = ONCE,
+    READ_ONLY,
+    KEYS
+};
 
 static const struct {
     const char *start;
@@ -87,6 +114,8 @@ static const struct {
     [PROGRAM] = { .start = "program=" },
     [ACCOUNTING] = { .start = "accounting=" },
     [CGROUP_PARENT] = { .start = "cgroup_parent=" },
+    [INTERPRETER] = { .start = "interpreter=" },
+    [INTERPRETER_VERSION] = { .start = "interpreter_version=" },
     [ARGUMENT] = { .start = "argument=" },
     [READ_ONLY] = { .start = "bind_ro=" },
 };
@@ -158,7 +187,16 @@ static void write_down(const struct spec *spec, struct text *text) {
     for (size_t i = 0; i < spec->argument_count; i++) {
         add(text, "argument=%s\n", spec->arguments[i]);
     }
-    add(text, "accounting=%s\nprogram=%s\n", spec->accounting == SPEC_RLIMIT ? "rlimit" : "cgroup", spec->program);
+    if (spec->interpreter_version) {
+        add(text, "interpreter_version=%s\n", spec->interpreter_version);
+    }
+    if (spec->interpreter) {
+        add(text, "interpreter=%s\n", spec->interpreter);
+    }
+    static const char *const kinds[] = {
+        [SPEC_CGROUP] = "cgroup", [SPEC_RLIMIT] = "rlimit", [SPEC_CONTAINER] = "container"
+    };
+    add(text, "accounting=%s\nprogram=%s\n", kinds[spec->accounting], spec->program);
 }
 
 static bool same_text(const char *one, const char *other) {
@@ -172,6 +210,8 @@ static void check_same(const struct spec *one, const struct spec *other) {
     demand(one->processors_percent == other->processors_percent);
     demand(one->file_bytes == other->file_bytes && same_text(one->program, other->program));
     demand(same_text(one->cgroup_parent, other->cgroup_parent));
+    demand(same_text(one->interpreter, other->interpreter));
+    demand(same_text(one->interpreter_version, other->interpreter_version));
     demand(one->argument_count == other->argument_count && one->read_only_count == other->read_only_count);
     for (size_t i = 0; i < one->argument_count; i++) {
         demand(same_text(one->arguments[i], other->arguments[i]));
@@ -220,18 +260,19 @@ static void parse(char *text, size_t size, const char *original) {
 static void parse_words(char *text, size_t size) {
     struct spec spec;
     char message[SPEC_MESSAGE_BYTES] = "", name[] = "submitter-sandbox", *words[WORDS + 1] = { name }, *rest = text;
-    int count = 1, descriptor = -2;
-    bool help = false;
+    struct spec_source source = { .descriptor = -2 };
+    int count = 1;
     text[size] = 0;
     while (count < WORDS && (words[count] = strsep(&rest, "\n"))) {
         count++;
     }
     words[count] = NULL;
     spec_start(&spec);
-    bool taken = spec_options(&spec, count, words, &descriptor, &help, message);
+    bool taken = spec_options(&spec, count, words, &source, message);
     check_message(taken, message);
-    demand(descriptor == -1 || (descriptor >= 3 && descriptor <= 65535));
-    if (taken && !help && descriptor < 0) {
+    demand(source.descriptor == -1 || (source.descriptor >= 3 && source.descriptor <= 65535));
+    demand(!taken || !source.path || (source.path[0] && source.descriptor < 0));
+    if (taken && !source.help && source.descriptor < 0 && !source.path) {
         demand(spec.role == SPEC_STUDENT && spec.program && spec.program[0] == '/');
         check_bounds(&spec);
     }

@@ -176,7 +176,7 @@ static void write_submission(struct script *script, struct protocol_writer *stre
         environment[kind & 2 ? 2 : 1] = "EMPTY=";
     if (kind & 8)
         directory = "/tmp";
-    protocol_write_submission(stream, program, "/usr/bin/python3", directory, environment, &limits);
+    protocol_write_submission(stream, program, kind & 16 ? "" : "/usr/bin/python3", directory, environment, &limits);
 }
 
 static void write_case(struct script *script, struct protocol_writer *stream) {

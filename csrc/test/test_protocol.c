@@ -249,6 +249,9 @@ static void test_writer_bounds(void) {
     REFUSED(protocol_write_file(&writer, "a/b", "", 0), "a file with a slash");
     REFUSED(protocol_write_file(&writer, "..", "", 0), "a file named ..");
     REFUSED(protocol_write_file(&writer, "", "", 0), "a file without a name");
+    protocol_writer_start(&writer, 1 << 20);
+    tap_ok(protocol_write_submission(&writer, "p", "", "", none, &limits), "written: the runner's own interpreter");
+    protocol_writer_end(&writer);
     REFUSED(protocol_write_submission(&writer, "p", "python3", "", none, &limits), "a relative interpreter");
     REFUSED(protocol_write_submission(&writer, "p", longest, "", none, &limits), "an interpreter that is too long");
     REFUSED(protocol_write_submission(&writer, "p", "/x", "tmp", none, &limits), "a relative directory");

@@ -34,7 +34,7 @@ static void test_specification(void) {
     tap_ok(spec.role == SPEC_RUNNER && strcmp(spec.program, "/opt/runner") == 0 && spec.accounting == SPEC_CGROUP &&
                spec.memory_bytes == 256 << 20 && spec.cpu_ms == 2000 && spec.wall_ms == 6000 && spec.processes == 16 &&
                spec.output_bytes == 1 << 20 && spec.file_bytes == 16 << 20 && !spec.cgroup_parent &&
-               spec.processors_percent == 0,
+               spec.processors_percent == 0 && !spec.interpreter && !spec.interpreter_version,
            "and the defaults");
     tap_ok(parse(&spec, HEAD "processors_percent=50\n") && spec.processors_percent == 50, "half a processor");
     tap_ok(parse(&spec,
@@ -48,6 +48,13 @@ static void test_specification(void) {
                spec.memory_bytes == 1048576 && spec.cpu_ms == 1 && spec.wall_ms == 86400000 && spec.output_bytes == 0 &&
                spec.processes == 65536 && spec.file_bytes == 0,
            "is understood");
+    tap_ok(parse(&spec, HEAD
+                 "accounting=container\ninterpreter=/usr/local/bin/python3.9\ninterpreter_version=3.9.21 (PyPy)\n") &&
+               spec.accounting == SPEC_CONTAINER && strcmp(spec.interpreter, "/usr/local/bin/python3.9") == 0 &&
+               strcmp(spec.interpreter_version, "3.9.21 (PyPy)") == 0,
+           "a container's");
+    tap_ok(parse(&spec, HEAD "interpreter=/bin/python3\n") && !spec.interpreter_version,
+           "an interpreter whose version nobody told");
 }
 
 static void test_refusals(void) {
@@ -77,7 +84,17 @@ static void test_refusals(void) {
     refused(HEAD "processors_percent=0\n", "processors_percent: a value from 10 to 102400");
     refused(HEAD "processors_percent=0.5\n", "processors_percent: a value from 10 to 102400");
     refused(HEAD "processors_percent=50\naccounting=rlimit\n", "takes a cgroup");
-    refused(HEAD "accounting=none\n", "accounting: \"cgroup\" or \"rlimit\"");
+    refused(HEAD "accounting=none\n", "accounting: \"cgroup\", \"rlimit\" or \"container\"");
+    refused(HEAD "processors_percent=50\naccounting=container\n", "have the container's engine give it a share");
+    refused(HEAD "interpreter=python3\n", "interpreter: a plain absolute path");
+    refused(HEAD "interpreter=/bin/a\ninterpreter=/bin/b\n", "given twice: interpreter");
+    refused(HEAD "interpreter_version=3.9\n", "interpreter_version: of which interpreter");
+    refused(HEAD "interpreter=/bin/a\ninterpreter_version=\n", "interpreter_version: 1 to 64 plain characters");
+    refused(HEAD "interpreter=/bin/a\ninterpreter_version=3\t9\n", "interpreter_version: 1 to 64 plain characters");
+    refused(
+        HEAD
+        "interpreter=/bin/a\ninterpreter_version=3.9-0123456789012345678901234567890123456789012345678901234567890\n",
+        "interpreter_version: 1 to 64 plain characters");
     refused(HEAD "cgroup_parent=submitter\n", "cgroup_parent: a plain absolute path");
     refused(HEAD "bind_ro=/\n", "bind_ro: an absolute path");
     refused(HEAD "bind_ro=/opt/./x\n", "bind_ro: an absolute path");
@@ -134,50 +151,55 @@ static void test_descriptor(void) {
     tap_ok(!spec_read(&spec, descriptor, text, message) && strstr(message, "can't be read"), "nor from a closed one");
 }
 
-static bool options(struct spec *spec, int *descriptor, char **words) {
+static struct spec_source source;
+
+static bool options(struct spec *spec, char **words) {
     int count = 0;
-    bool help;
     while (words[count]) {
         count++;
     }
     spec_start(spec);
     message[0] = 0;
-    return spec_options(spec, count, words, descriptor, &help, message);
+    return spec_options(spec, count, words, &source, message);
 }
 
 #define WORDS(...) ((char *[]){ "submitter-sandbox", __VA_ARGS__, NULL })
 
 static void test_options(void) {
     struct spec spec;
-    int descriptor;
-    tap_ok(options(&spec, &descriptor, WORDS("--", "/bin/true")) && spec.role == SPEC_STUDENT && descriptor == -1 &&
-               spec.argument_count == 0,
+    tap_ok(options(&spec, WORDS("--", "/bin/true")) && spec.role == SPEC_STUDENT && source.descriptor == -1 &&
+               !source.path && spec.argument_count == 0,
            "options: a program alone");
-    tap_ok(options(&spec, &descriptor,
-                   WORDS("--memory", "64M", "--cpu", "250ms", "--wall", "2s", "--processes", "4", "--files", "1M",
-                         "--output", "4K", "--bind-ro", "/opt", "--accounting", "rlimit", "--", "/bin/echo", "--memory",
-                         "x")) &&
+    tap_ok(options(&spec, WORDS("--memory", "64M", "--cpu", "250ms", "--wall", "2s", "--processes", "4", "--files",
+                                "1M", "--output", "4K", "--bind-ro", "/opt", "--accounting", "rlimit", "--",
+                                "/bin/echo", "--memory", "x")) &&
                spec.memory_bytes == 64 << 20 && spec.cpu_ms == 250 && spec.wall_ms == 2000 && spec.processes == 4 &&
                spec.file_bytes == 1 << 20 && spec.output_bytes == 4096 && spec.accounting == SPEC_RLIMIT &&
                spec.argument_count == 2 && strcmp(spec.arguments[0], "--memory") == 0,
            "options: all of them");
-    tap_ok(options(&spec, &descriptor, WORDS("--", "/bin/true")) && !spec.input &&
-               options(&spec, &descriptor, WORDS("--input", "./data", "--", "/bin/true")) &&
-               strcmp(spec.input, "./data") == 0,
+    tap_ok(options(&spec, WORDS("--", "/bin/true")) && !spec.input &&
+               options(&spec, WORDS("--input", "./data", "--", "/bin/true")) && strcmp(spec.input, "./data") == 0,
            "options: standard input, of which there is none else");
-    tap_ok(!options(&spec, &descriptor, WORDS("--input", "", "--", "/bin/true")) && strstr(message, "--input: a path"),
+    tap_ok(!options(&spec, WORDS("--input", "", "--", "/bin/true")) && strstr(message, "--input: a path"),
            "options: standard input has a path");
-    tap_ok(options(&spec, &descriptor, WORDS("--spec-fd", "3")) && descriptor == 3, "options: a descriptor");
-    tap_ok(!options(&spec, &descriptor, WORDS("--spec-fd", "3", "--memory", "64M")),
-           "options: a descriptor stands alone");
-    tap_ok(!options(&spec, &descriptor, WORDS("--spec-fd", "2")), "options: no standard descriptor");
-    tap_ok(!options(&spec, &descriptor, WORDS("--memory", "64M")), "options: a program is needed");
-    tap_ok(!options(&spec, &descriptor, WORDS("--memory")) && strstr(message, "needs a value"), "options: and values");
-    tap_ok(!options(&spec, &descriptor, WORDS("--cpu", "2", "--", "/x")), "options: a time needs its unit");
-    tap_ok(!options(&spec, &descriptor, WORDS("--speed", "2", "--", "/x")) && strstr(message, "--speed"),
+    tap_ok(options(&spec, WORDS("--spec-fd", "3")) && source.descriptor == 3, "options: a descriptor");
+    tap_ok(!options(&spec, WORDS("--spec-fd", "3", "--memory", "64M")), "options: a descriptor stands alone");
+    tap_ok(!options(&spec, WORDS("--spec-fd", "2")), "options: no standard descriptor");
+    tap_ok(options(&spec, WORDS("--spec", "/etc/submitter.spec")) && strcmp(source.path, "/etc/submitter.spec") == 0 &&
+               source.descriptor == -1,
+           "options: a file");
+    tap_ok(!options(&spec, WORDS("--spec", "x", "--spec-fd", "3")) && !options(&spec, WORDS("--spec", "")),
+           "options: a file stands alone, and has a name");
+    tap_ok(!options(&spec, WORDS("--accounting", "container", "--", "/x")) &&
+               strstr(message, "\"cgroup\" or \"rlimit\""),
+           "options: by hand nothing is accounted by a container");
+    tap_ok(!options(&spec, WORDS("--memory", "64M")), "options: a program is needed");
+    tap_ok(!options(&spec, WORDS("--memory")) && strstr(message, "needs a value"), "options: and values");
+    tap_ok(!options(&spec, WORDS("--cpu", "2", "--", "/x")), "options: a time needs its unit");
+    tap_ok(!options(&spec, WORDS("--speed", "2", "--", "/x")) && strstr(message, "--speed"),
            "options: an unknown one is named");
-    tap_ok(!options(&spec, &descriptor, WORDS("/bin/true")), "options: the program comes after --");
-    tap_ok(!options(&spec, &descriptor, WORDS("--", "true")), "options: the program has its whole path");
+    tap_ok(!options(&spec, WORDS("/bin/true")), "options: the program comes after --");
+    tap_ok(!options(&spec, WORDS("--", "true")), "options: the program has its whole path");
 }
 
 static void test_units(void) {

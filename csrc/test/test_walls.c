@@ -1,6 +1,6 @@
 /*
  * Sandbox and runner together, with hostile programs and hosts: nothing gets out, nothing is left behind.
- * `test_walls [--accounting cgroup|rlimit]`, like test_runner.
+ * `test_walls [--accounting cgroup|rlimit|container]`, like test_runner.
  */
 #include "driver.h"
 #include "tap.h"
@@ -334,5 +334,6 @@ int main(int count, char **words) {
     while (waitpid(-1, NULL, WNOHANG) > 0) {
     }
     tap_ok(trial_count_descendants(getpid()) == 0, "no process is left");
+    trial_end();
     return tap_done();
 }

@@ -1,14 +1,18 @@
 #include "trial.h"
 
 #include "tap.h"
+#include "trial_group.h"
 
 #include <dirent.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 char trial_interpreter[256];
 const char *trial_accounting = "cgroup";
+
+static struct trial_group container;
 
 static long version_of(const char *name) {
     long minor = 0;
@@ -36,21 +40,47 @@ static bool find_interpreter(void) {
     return best >= 0;
 }
 
+static void enter_container(void) {
+    if (!trial_group_enter(&container)) {
+        _exit(126);
+    }
+}
+
+static bool make_container(void) {
+    if (!trial_group_make_container(&container, "256M")) {
+        tap_skip("container: no control group can be made here");
+        return false;
+    }
+    driver_before = enter_container;
+    return true;
+}
+
+bool trial_bounds_memory(void) {
+    return strcmp(trial_accounting, "rlimit") != 0;
+}
+
+void trial_end(void) {
+    if (container.made > 0) {
+        tap_ok(trial_group_remove(&container), "container: nothing is left in its group");
+    }
+}
+
 bool trial_options(int count, char **words) {
     bool known = count == 1 || count == 3;
     if (count == 3) {
-        known = strcmp(words[1], "--accounting") == 0 &&
-                (strcmp(words[2], "cgroup") == 0 || strcmp(words[2], "rlimit") == 0);
+        known =
+            strcmp(words[1], "--accounting") == 0 &&
+            (strcmp(words[2], "cgroup") == 0 || strcmp(words[2], "rlimit") == 0 || strcmp(words[2], "container") == 0);
         trial_accounting = words[2];
     }
     if (!known) {
-        return tap_ok(false, "usage: %s [--accounting cgroup|rlimit]", words[0]);
+        return tap_ok(false, "usage: %s [--accounting cgroup|rlimit|container]", words[0]);
     }
     if (!find_interpreter()) {
         return tap_ok(false, "there is no /usr/bin/python3: install it");
     }
     tap_note("interpreter %s, accounting %s", trial_interpreter, trial_accounting);
-    return true;
+    return strcmp(trial_accounting, "container") != 0 || make_container();
 }
 
 bool trial_start(struct driver *driver, const char *source) {

@@ -9,8 +9,13 @@ extern char trial_interpreter[256];
 extern const char *trial_accounting;
 
 /* Takes the command line's --accounting (default: cgroup) and finds the newest /usr/bin/python3. False, with a failed test, when
-   there is none or something else was given. */
+   there is none or something else was given. For "container" it makes a control group with 256 MiB, in which each sandbox is
+   started as if it were a container's; false, with a skipped test, where none can be made. */
 bool trial_options(int count, char **words);
+/* Is memory bounded as a whole, by a group or by looking at it? */
+bool trial_bounds_memory(void);
+/* Removes what trial_options made, and tells that nothing is left. */
+void trial_end(void);
 /* A sandbox with this program; remarks why it can't be. */
 bool trial_start(struct driver *driver, const char *source);
 /* Remarks how a case ended. */

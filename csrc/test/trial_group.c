@@ -17,10 +17,12 @@ static bool set(const char *directory, const char *file, const char *value) {
     return done;
 }
 
+static int made; /* so that one process can have several */
+
 static bool make_v1(struct trial_group *group, const char *memory) {
     static const char *const hierarchies[] = { "memory", "pids", "cpuacct" };
     char name[32];
-    snprintf(name, sizeof name, "/trial-%d", (int)getpid());
+    snprintf(name, sizeof name, "/trial-%d-%d", (int)getpid(), ++made);
     memcpy(group->name, name, sizeof name);
     for (; group->made < 3; group->made++) {
         char *path = group->path[group->made];
@@ -57,23 +59,41 @@ static bool make_v2(struct trial_group *group, const char *memory) {
     if (!above_own(above, sizeof above)) {
         return false;
     }
-    snprintf(group->path[0], sizeof group->path[0], "%s/trial-%d", above, (int)getpid());
+    snprintf(group->path[0], sizeof group->path[0], "%s/trial-%d-%d", above, (int)getpid(), ++made);
     memcpy(group->name, group->path[0], sizeof group->name);
     if (mkdir(group->path[0], 0755) < 0) {
         return false;
     }
     group->made = 1;
-    return set(group->path[0], "memory.max", memory) && set(group->path[0], "memory.swap.max", "0") &&
-           set(group->path[0], "cgroup.subtree_control", "+memory +pids");
+    return set(group->path[0], "memory.max", memory) && set(group->path[0], "memory.swap.max", "0");
 }
 
-bool trial_group_make(struct trial_group *group, const char *memory) {
+static bool make(struct trial_group *group, const char *memory, bool parent) {
+    bool first = access("/sys/fs/cgroup/memory", F_OK) == 0;
     *group = (struct trial_group){ .made = 0 };
-    if (access("/sys/fs/cgroup/memory", F_OK) == 0 ? make_v1(group, memory) : make_v2(group, memory)) {
+    if ((first ? make_v1(group, memory) : make_v2(group, memory)) &&
+        (first || !parent || set(group->path[0], "cgroup.subtree_control", "+memory +pids"))) {
         return true;
     }
     trial_group_remove(group);
     return false;
+}
+
+bool trial_group_make(struct trial_group *group, const char *memory) {
+    return make(group, memory, true);
+}
+
+bool trial_group_make_container(struct trial_group *group, const char *memory) {
+    return make(group, memory, false);
+}
+
+bool trial_group_enter(const struct trial_group *group) {
+    for (int i = 0; i < group->made; i++) {
+        if (!set(group->path[i], "cgroup.procs", "0")) {
+            return false;
+        }
+    }
+    return true;
 }
 
 bool trial_group_remove(struct trial_group *group) {

@@ -1,4 +1,4 @@
-/* For tests: a control group with less memory than the sandboxes within it may have. */
+/* For tests: control groups around sandboxes. */
 #ifndef SUBMITTER_TEST_TRIAL_GROUP_H
 #define SUBMITTER_TEST_TRIAL_GROUP_H
 
@@ -10,8 +10,13 @@ struct trial_group {
     int made;
 };
 
-/* Makes it where this process may, with a limit such as "64M"; false, with nothing left, where it can't. */
+/* One in which sandboxes make theirs, with a limit such as "64M", less perhaps than they may have themselves. Where this process may;
+   false, with nothing left, where it can't. */
 bool trial_group_make(struct trial_group *group, const char *memory);
+/* One in which sandboxes live, as in a container's. */
+bool trial_group_make_container(struct trial_group *group, const char *memory);
+/* Moves the calling process into it. */
+bool trial_group_enter(const struct trial_group *group);
 /* False when it couldn't be removed: something is left within. */
 bool trial_group_remove(struct trial_group *group);
 

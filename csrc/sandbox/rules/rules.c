@@ -1,9 +1,11 @@
 /*
- * The rules of the system call filters, and the program that has libseccomp
- * compile them when submitter-sandbox is built: for each sandbox anew that
- * would take longer than all its other walls together (3 ms of 7). It prints a
- * source file that defines what ../filter_programs.h declares.
+ * The rules of the system call filters, and the program that has libseccomp compile them when submitter-sandbox is built: for each
+ * sandbox anew that would take longer than all its other walls together (3 ms of 7). It prints a source file that defines what
+ * ../filter_programs.h declares; with --container, the profile that a container's engine is given (container.h).
  */
+#include "container.h"
+#include "lists.h"
+
 #include <asm/ioctls.h>
 #include <asm/termbits.h>
 #include <errno.h>
@@ -40,86 +42,8 @@ static void check(int result, const char *what) {
 
 #define COUNT(list) (sizeof(list) / sizeof *(list))
 
-/* What CPython, its standard library and honest programs use, grouped by
-   subject. Names that an architecture doesn't have are passed over. Not among
-   them are
-   - inotify: the system's files are the same in all sandboxes, so watching them
-     tells what others' programs open;
-   - what changes how and where anything is scheduled, oneself included: whoever
-     ends a case in time has the student's user for a moment, and must not be
-     made unimportant then. */
-/* clang-format off */
-static const char *const allowed[] = {
-    /* memory */
-    "brk", "munmap", "mremap", "mprotect", "mincore", "mlock", "mlock2",
-    "munlock", "mlockall", "munlockall", "membarrier", "pkey_alloc", "pkey_free", "pkey_mprotect",
-    "get_mempolicy",
-    /* files */
-    "read", "write", "readv", "writev", "pread64", "pwrite64", "preadv", "pwritev", "preadv2", "pwritev2",
-    "open", "openat", "openat2", "creat", "close", "close_range", "dup", "dup2", "dup3", "lseek", "_llseek",
-    "stat", "fstat", "lstat", "stat64", "fstat64", "lstat64", "newfstatat", "fstatat64",
-    "statx", "statfs", "fstatfs", "statfs64", "fstatfs64", "access", "faccessat", "faccessat2", "getdents",
-    "getdents64", "getcwd", "chdir", "fchdir", "mkdir", "mkdirat", "rmdir", "unlink", "unlinkat", "rename",
-    "renameat", "renameat2", "link", "linkat", "symlink", "symlinkat", "readlink", "readlinkat", "chmod",
-    "fchmod", "fchmodat", "chown", "fchown", "lchown", "fchownat", "umask", "truncate", "truncate64",
-    "ftruncate", "ftruncate64", "fallocate", "readahead", "flock", "utime", "utimes", "utimensat", "futimesat", "sendfile", "sendfile64",
-    "copy_file_range", "splice", "tee", "vmsplice", "getxattr", "lgetxattr", "fgetxattr", "listxattr",
-    "llistxattr", "flistxattr", "removexattr", "lremovexattr", "fremovexattr",
-    /* waiting */
-    "poll", "ppoll", "select", "_newselect", "pselect6", "epoll_create", "epoll_create1", "epoll_ctl",
-    "epoll_wait", "epoll_pwait", "epoll_pwait2", "pipe", "pipe2", "eventfd", "eventfd2", "signalfd",
-    "signalfd4", "timerfd_create", "timerfd_settime", "timerfd_gettime", "futex", "restart_syscall", "pause",
-    /* processes and threads */
-    "fork", "vfork", "execve", "execveat", "exit", "exit_group", "wait4", "waitid", "waitpid", "kill",
-    "tkill", "tgkill", "getpid", "getppid", "gettid", "getpgid", "setpgid",
-    "getpgrp", "getsid", "setsid", "set_tid_address", "set_robust_list", "get_robust_list", "rseq",
-    "arch_prctl", "set_thread_area", "get_thread_area", "sched_yield", "sched_getaffinity", "sched_getparam",
-    "sched_getscheduler", "sched_get_priority_max", "sched_get_priority_min", "sched_rr_get_interval", "sched_getattr",
-    "getpriority", "getcpu",
-    /* signals */
-    "rt_sigaction", "rt_sigprocmask", "rt_sigpending", "rt_sigtimedwait", "rt_sigsuspend", "rt_sigreturn",
-    "sigreturn", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "sigaltstack", "alarm", "setitimer", "getitimer",
-    /* time */
-    "gettimeofday", "time", "times", "nanosleep", "timer_settime", "timer_gettime", "timer_getoverrun",
-    "timer_delete",
-    /* who and where */
-    "getuid", "geteuid", "getgid", "getegid", "getresuid", "getresgid", "getgroups", "capget", "uname",
-    "sysinfo", "getrusage", "getrlimit", "ugetrlimit", "getrandom",
-    /* sockets, once there is one: which there may be is filtered below */
-    "connect", "bind", "listen", "accept", "accept4", "shutdown", "getsockname", "getpeername",
-    "sendto", "recvfrom", "sendmsg", "recvmsg", "sendmmsg", "recvmmsg",
-};
-/* clang-format on */
-
-/* Newer than the list above, or not wanted in a way that has a fallback:
-   programs try them and go on without. clone3 is among them because a filter
-   can't read its flags, which stand in memory. */
-static const char *const absent[] = { "clone3", "futex_waitv", "cachestat", "fchmodat2", "map_shadow_stack",
-                                      "futex_wake", "futex_wait", "futex_requeue", "statmount", "listmount", "mseal",
-                                      "landlock_create_ruleset", "io_uring_setup", "process_mrelease",
-                                      "set_mempolicy_home_node", "memfd_secret",
-                                      /* The numbers of such descriptors' files tell, since Linux 6.9, how many
-                                         processes the machine has made. */
-                                      "pidfd_open", "pidfd_send_signal", "pidfd_getfd",
-                                      /* Files of memory have a use that /dev/shm hasn't: being executed. There a file
-                                         can't be, so that the kernel never looks for somebody who knows its format,
-                                         which before Linux 6.14 starts a program of the host's. */
-                                      "memfd_create" };
-
-/* Not to be had in this file system. Access lists are among the attributes that these calls set: the kernel keeps 128 KiB of them
-   beside a folder, and neither a memory group nor the size of the file system counts them. */
-static const char *const unsupported[] = { "setxattr", "lsetxattr", "fsetxattr" };
-
-/* Done without doing: a program that flushes the machine's disks holds up all
-   others, which it can by any file of the system's that it may only read, and
-   what it may write to is memory; and so does one that throws the system's
-   files, which all sandboxes read, out of the page cache. */
-static const char *const pretended[] = { "sync",      "syncfs",          "fsync",
-                                         "fdatasync", "sync_file_range", "sync_file_range2",
-                                         "msync",     "fadvise64",       "fadvise64_64" };
-
-static void add_list(scmp_filter_ctx filter, uint32_t action, const char *const *names, size_t count) {
-    for (size_t i = 0; i < count; i++) {
+static void add_list(scmp_filter_ctx filter, uint32_t action, const char *const *names) {
+    for (size_t i = 0; names[i]; i++) {
         int number = seccomp_syscall_resolve_name(names[i]);
         if (number != __NR_SCMP_ERROR) {
             check(seccomp_rule_add(filter, action, number, 0), names[i]);
@@ -348,10 +272,10 @@ static void print_program(scmp_filter_ctx filter, const char *name) {
 
 static scmp_filter_ctx student(void) {
     scmp_filter_ctx filter = start(SCMP_ACT_ERRNO(EPERM));
-    add_list(filter, SCMP_ACT_ALLOW, allowed, COUNT(allowed));
-    add_list(filter, SCMP_ACT_ERRNO(ENOSYS), absent, COUNT(absent));
-    add_list(filter, SCMP_ACT_ERRNO(0), pretended, COUNT(pretended));
-    add_list(filter, SCMP_ACT_ERRNO(EOPNOTSUPP), unsupported, COUNT(unsupported));
+    add_list(filter, SCMP_ACT_ALLOW, rules_allowed);
+    add_list(filter, SCMP_ACT_ERRNO(ENOSYS), rules_absent);
+    add_list(filter, SCMP_ACT_ERRNO(0), rules_pretended);
+    add_list(filter, SCMP_ACT_ERRNO(EOPNOTSUPP), rules_unsupported);
     allow_memory(filter);
     allow_clone(filter);
     allow_sockets(filter);
@@ -408,20 +332,34 @@ static scmp_filter_ctx runner(void) {
         "vhangup",
         "setns",
         "fanotify_init",
+        NULL,
     };
     scmp_filter_ctx filter = start(SCMP_ACT_ALLOW);
-    add_list(filter, SCMP_ACT_ERRNO(EPERM), refused, COUNT(refused));
+    add_list(filter, SCMP_ACT_ERRNO(EPERM), refused);
     /* Local sockets are its launcher's channel; others could reach what a network namespace doesn't hold, virtual machines' own. */
     struct scmp_arg_cmp other = SCMP_CMP(0, SCMP_CMP_NE, AF_UNIX, 0);
     check(seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1, &other), "socket");
     return filter;
 }
 
-int main(void) {
+static void print_programs(void) {
     printf("/* Made by csrc/sandbox/rules/rules.c. */\n#include "
            "\"filter_programs.h\"\n");
     print_program(student(), "student");
     print_program(runner(), "runner");
+}
+
+int main(int count, char **words) {
+    bool container = count == 2 && strcmp(words[1], "--container") == 0;
+    if (count > 1 && !container) {
+        fprintf(stderr, "usage: rules [--container]\n");
+        return 2;
+    }
+    if (container) {
+        container_print(stdout);
+    } else {
+        print_programs();
+    }
     if (fflush(stdout) != 0 || ferror(stdout)) {
         check(-errno, "writing");
     }
