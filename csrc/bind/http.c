@@ -124,6 +124,19 @@ static void read_proxy(lua_State *L, const char *function, struct http_request *
         luaL_error(L, "%s: proxy is a URL, or false for none", function);
 }
 
+/* Of a program on this machine: whoever may use its socket is trusted, and a proxy knows nothing of it. */
+static void read_socket(lua_State *L, const char *function, struct http_request *request) {
+    request->unix_socket = text_without_nul(L, function, "unix_socket");
+    if (!request->unix_socket)
+        return;
+    if (*request->unix_socket != '/')
+        luaL_error(L, "%s: unix_socket is an absolute path", function);
+    if (strncasecmp(request->url, "http://", strlen("http://")))
+        luaL_error(L, "%s: with unix_socket the url begins with http://", function);
+    if (request->proxy && *request->proxy)
+        luaL_error(L, "%s: there is no proxy to a unix_socket", function);
+}
+
 static bool wants_body(const char *method) {
     return !strcmp(method, "PUT") || !strcmp(method, "POST") || !strcmp(method, "PATCH");
 }
@@ -162,6 +175,7 @@ static void read_request(lua_State *L, const char *function, struct http_request
         luaL_error(L, "%s: limit_bytes is 0 or more", function);
     request->limit_bytes = (size_t)limit;
     read_proxy(L, function, request);
+    read_socket(L, function, request);
     request->ca_file = text_without_nul(L, function, "ca_file");
     lua_Integer upload = request->upload_bytes > 0 ? request->upload_bytes : 0;
     read_fields(L, function, request, request->streamed ? upload : (lua_Integer)request->body_length);
@@ -247,7 +261,7 @@ static int request(lua_State *L) {
     static const char *const keys[] = { "method",   "url",         "headers",
                                         "body",     "timeout_ms",  "connect_timeout_ms",
                                         "stall_ms", "limit_bytes", "proxy",
-                                        "ca_file",  NULL };
+                                        "ca_file",  "unix_socket", NULL };
     struct http_request asked = { 0 };
     luaL_checktype(L, 1, LUA_TTABLE);
     lua_settop(L, 1);
@@ -440,7 +454,7 @@ static int open_exchange(lua_State *L) {
     static const char *const keys[] = { "method",       "url",         "headers",
                                         "upload_bytes", "timeout_ms",  "connect_timeout_ms",
                                         "stall_ms",     "limit_bytes", "proxy",
-                                        "ca_file",      NULL };
+                                        "ca_file",      "unix_socket", NULL };
     struct http_request asked = { .streamed = true };
     luaL_checktype(L, 1, LUA_TTABLE);
     lua_settop(L, 1);

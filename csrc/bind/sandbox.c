@@ -1,50 +1,24 @@
 /* submitter.core.sandbox, see lua/meta/sandbox.lua. */
-#include <errno.h>
 #include <lauxlib.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../host/state.h"
 #include "../host/task.h"
-#include "../io/loop.h"
-#include "../io/session.h"
 #include "modules.h"
 #include "options.h"
+#include "sandbox.h"
 
-#define SANDBOX_TYPE "submitter.sandbox"
+/* ---- shared with sandbox_make.c ---- */
 
-enum { MAXIMUM_READ_ONLY = 64 };
-
-/* Shared by the userdata and by the operations on it. */
-struct sandbox {
-    struct session *session;
-    struct protocol_limits limits; /* the largest */
-    struct protocol_limits submission_limits;
-    char *interpreter;
-    bool submitted, busy, closed;
-    unsigned holders;
-};
-
-static void release(struct sandbox *sandbox) {
+void sandbox_release(struct sandbox *sandbox) {
     if (!sandbox || --sandbox->holders)
         return;
     session_free(sandbox->session);
     free(sandbox->interpreter);
     free(sandbox);
 }
-
-static struct sandbox *check(lua_State *L) {
-    struct sandbox **box = luaL_checkudata(L, 1, SANDBOX_TYPE);
-    if (!*box || (*box)->closed)
-        luaL_argerror(L, 1, "the Sandbox is closed");
-    if ((*box)->busy)
-        luaL_argerror(L, 1, "another task uses the Sandbox at this moment");
-    return *box;
-}
-
-/* ---- arguments ---- */
 
 static uint64_t limit_field(lua_State *L, int index, const char *function, const char *key) {
     lua_Integer value = options_integer(L, index, function, key, -1);
@@ -53,7 +27,7 @@ static uint64_t limit_field(lua_State *L, int index, const char *function, const
     return (uint64_t)value;
 }
 
-static struct protocol_limits read_limits(lua_State *L, int index, const char *function) {
+struct protocol_limits sandbox_read_limits(lua_State *L, int index, const char *function) {
     static const char *const keys[] = { "memory_bytes", "cpu_ms",     "wall_ms", "output_bytes",
                                         "processes",    "file_bytes", NULL };
     if (!options_check(L, index, function, keys))
@@ -74,16 +48,23 @@ static struct protocol_limits read_limits(lua_State *L, int index, const char *f
     return limits;
 }
 
-/* A text without NUL bytes from the option table at index 1; NULL when absent. */
-static const char *text_option(lua_State *L, const char *function, const char *key) {
-    size_t length;
-    const char *text = options_text(L, 1, function, key, &length);
-    if (text && strlen(text) != length)
-        luaL_error(L, "%s: option %s holds a NUL byte", function, key);
-    return text;
+int sandbox_push_error(lua_State *L, const struct session_error *error) {
+    lua_pushnil(L);
+    lua_pushstring(L, error->message);
+    lua_pushstring(L, error->code);
+    return 3;
 }
 
 /* ---- requests on a session ---- */
+
+static struct sandbox *check(lua_State *L) {
+    struct sandbox **box = luaL_checkudata(L, 1, SANDBOX_TYPE);
+    if (!*box || (*box)->closed)
+        luaL_argerror(L, 1, "the Sandbox is closed");
+    if ((*box)->busy)
+        luaL_argerror(L, 1, "another task uses the Sandbox at this moment");
+    return *box;
+}
 
 struct request {
     struct operation operation;
@@ -93,7 +74,7 @@ struct request {
 };
 
 static void request_free(struct operation *operation) {
-    release(((struct request *)operation)->sandbox);
+    sandbox_release(((struct request *)operation)->sandbox);
 }
 
 static void request_done(void *context, const struct session_error *error) {
@@ -110,17 +91,10 @@ static void request_cancel(struct operation *operation) {
     session_abandon(((struct request *)operation)->sandbox->session);
 }
 
-static int push_error(lua_State *L, const struct session_error *error) {
-    lua_pushnil(L);
-    lua_pushstring(L, error->message);
-    lua_pushstring(L, error->code);
-    return 3;
-}
-
 static int true_push(struct operation *operation, lua_State *L) {
     struct request *request = (struct request *)operation;
     if (request->failed)
-        return push_error(L, &request->error);
+        return sandbox_push_error(L, &request->error);
     lua_pushboolean(L, true);
     return 1;
 }
@@ -132,173 +106,30 @@ static struct request *begin(lua_State *L, struct sandbox *sandbox, const struct
     return request;
 }
 
-static int unusable(lua_State *L) {
+/* It broke while nobody waited, as a container that ends in the pool does: the first request is told why. */
+static int unusable(lua_State *L, struct sandbox *sandbox) {
+    const struct session_error *error = session_take_error(sandbox->session);
+    if (error)
+        return sandbox_push_error(L, error);
     lua_pushnil(L);
     lua_pushliteral(L, "the sandbox has failed before");
     lua_pushliteral(L, "sandbox");
     return 3;
 }
 
-/* ---- start ---- */
+/* ---- build ---- */
 
-struct start {
-    struct operation operation;
-    struct work work;
-    struct session_options options;
-    struct child_start launched;
-    const char *read_only[MAXIMUM_READ_ONLY + 1];
-    char programs[4096];
-    struct sandbox *sandbox;
-    int launch_error;
-    bool failed, abandoned;
-    struct session_error error;
-};
+static const struct operation_class build_class = { "Sandbox:build", request_cancel, true_push, request_free };
 
-static void start_free(struct operation *operation) {
-    release(((struct start *)operation)->sandbox);
-}
-
-static void start_work(struct work *work) {
-    struct start *start = (struct start *)((char *)work - offsetof(struct start, work));
-    start->launch_error = session_launch(&start->options, &start->launched);
-}
-
-static void start_done(void *context, const struct session_error *error) {
-    struct start *start = context;
-    if (error) {
-        start->failed = true;
-        start->error = *error;
-    }
-    task_complete(&start->operation);
-}
-
-static void start_launched(struct work *work) {
-    struct start *start = (struct start *)((char *)work - offsetof(struct start, work));
-    if (!start->launch_error)
-        start->launch_error =
-            session_adopt(&start->launched, &start->options, start_done, start, &start->sandbox->session);
-    if (start->launch_error)
-        task_complete(&start->operation);
-    else if (start->abandoned)
-        session_abandon(start->sandbox->session);
-}
-
-static void start_cancel(struct operation *operation) {
-    struct start *start = (struct start *)operation;
-    start->abandoned = true;
-    if (start->sandbox->session)
-        session_abandon(start->sandbox->session);
-}
-
-static int start_push(struct operation *operation, lua_State *L) {
-    struct start *start = (struct start *)operation;
-    if (start->launch_error) {
-        lua_pushnil(L);
-        bool missing = start->launch_error == ENOENT || start->launch_error == EACCES;
-        lua_pushfstring(L, "%s/submitter-sandbox can't be started: %s%s", start->programs,
-                        loop_error_text(start->launch_error), missing ? "; build or install it there" : "");
-        lua_pushliteral(L, "environment");
-        return 3;
-    }
-    if (start->failed)
-        return push_error(L, &start->error);
-    struct sandbox **box = lua_newuserdatauv(L, sizeof *box, 0);
-    *box = NULL;
-    luaL_setmetatable(L, SANDBOX_TYPE);
-    *box = start->sandbox;
-    start->sandbox = NULL;
-    return 1;
-}
-
-static const struct operation_class start_class = { "sandbox.start", start_cancel, start_push, start_free };
-
-static void read_paths(lua_State *L, struct start *start) {
-    if (lua_getfield(L, 1, "read_only") != LUA_TNIL) {
-        luaL_checktype(L, -1, LUA_TTABLE);
-        options_keep(L, lua_gettop(L)); /* stays on the stack */
-        lua_Integer count = (lua_Integer)lua_rawlen(L, -1);
-        if (count > MAXIMUM_READ_ONLY)
-            luaL_error(L, "sandbox.start: read_only holds at most %d paths", MAXIMUM_READ_ONLY);
-        for (lua_Integer index = 1; index <= count; index++) {
-            lua_rawgeti(L, -1, index);
-            size_t length;
-            const char *path = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &length) : NULL;
-            if (!path || *path != '/' || strlen(path) != length)
-                luaL_error(L, "sandbox.start: read_only[%I] is an absolute path", index);
-            start->read_only[index - 1] = path;
-            lua_pop(L, 1);
-        }
-        start->options.read_only = start->read_only;
-    }
-}
-
-static void read_programs(lua_State *L, struct start *start) {
-    const char *programs = text_option(L, "sandbox.start", "programs");
-    if (programs) {
-        snprintf(start->programs, sizeof start->programs, "%s", programs);
-    } else {
-        snprintf(start->programs, sizeof start->programs, "%s", state_executable());
-        *strrchr(start->programs, '/') = '\0';
-    }
-    start->options.programs = start->programs;
-}
-
-/* Hundredths of a processor; 0 when it isn't asked for. */
-static unsigned read_processors(lua_State *L, const char *function) {
-    lua_getfield(L, 1, "processors");
-    if (lua_isnil(L, -1)) {
-        lua_pop(L, 1);
-        return 0;
-    }
-    int is_number;
-    lua_Number processors = lua_tonumberx(L, -1, &is_number);
-    if (!is_number || !(processors >= 0.1 && processors <= 1024))
-        luaL_error(L, "%s: processors is a number from 0.1 to 1024", function);
-    lua_pop(L, 1);
-    return (unsigned)(processors * 100 + 0.5);
-}
-
-static int start_sandbox(lua_State *L) {
-    static const char function[] = "sandbox.start";
-    static const char *const keys[] = { "limits",     "interpreter", "read_only", "cgroup_parent",
-                                        "accounting", "processors",  "programs",  NULL };
-    luaL_checktype(L, 1, LUA_TTABLE);
-    options_check(L, 1, function, keys);
-    lua_settop(L, 1);
-    options_keep(L, 1);
-    const char *interpreter = text_option(L, function, "interpreter");
-    if (!interpreter || *interpreter != '/')
-        return luaL_error(L, "%s: interpreter is an absolute path", function);
-    const char *accounting = text_option(L, function, "accounting");
-    if (accounting && strcmp(accounting, "cgroup") && strcmp(accounting, "rlimit"))
-        return luaL_error(L, "%s: accounting is \"cgroup\" or \"rlimit\"", function);
-    unsigned processors_percent = read_processors(L, function);
-    if (processors_percent && accounting && !strcmp(accounting, "rlimit"))
-        return luaL_error(L, "%s: a share of processors takes accounting \"cgroup\"", function);
-    lua_getfield(L, 1, "limits");
-    struct protocol_limits limits = read_limits(L, 2, function);
-
-    struct start *start = task_operation(L, sizeof *start, &start_class);
-    start->sandbox = calloc(1, sizeof *start->sandbox);
-    if (!start->sandbox || !(start->sandbox->interpreter = strdup(interpreter)))
-        return luaL_error(L, "out of memory");
-    start->sandbox->holders = 1;
-    start->sandbox->limits = limits;
-    start->options.limits = limits;
-    start->options.rlimit = accounting && !strcmp(accounting, "rlimit");
-    start->options.cgroup_parent = text_option(L, function, "cgroup_parent");
-    start->options.processors_percent = processors_percent;
-    read_paths(L, start);
-    read_programs(L, start);
-    start->work.run = start_work;
-    start->work.done = start_launched;
-    task_begin(&start->operation);
-    int status = loop_work(&start->work);
-    if (status < 0) {
-        task_withdraw(&start->operation);
-        return task_push_errno(L, -status, function);
-    }
-    return task_wait(L, &start->operation);
+static int build(lua_State *L) {
+    struct sandbox *sandbox = check(L);
+    luaL_argcheck(L, sandbox->attached, 1, "a Sandbox of sandbox.start is built already");
+    luaL_argcheck(L, !sandbox->build_begun, 1, "a Sandbox is built once");
+    struct request *request = begin(L, sandbox, &build_class);
+    task_begin(&request->operation);
+    sandbox->build_begun = sandbox->busy = true;
+    session_build(sandbox->session, &sandbox->limits, request_done, request);
+    return task_wait(L, &request->operation);
 }
 
 /* ---- submit ---- */
@@ -374,18 +205,21 @@ static int submit(lua_State *L) {
     luaL_checktype(L, 2, LUA_TTABLE);
     options_check(L, 2, function, keys);
     lua_settop(L, 2);
+    luaL_argcheck(L, sandbox->build_begun, 1, "Sandbox:build comes first");
     luaL_argcheck(L, !sandbox->submitted, 1, "a Sandbox serves one submission");
     const char *program = options_text(L, 2, function, "program", NULL);
     luaL_argcheck(L, program, 2, "program is the name of one of the files");
     lua_getfield(L, 2, "limits");
-    struct protocol_limits limits = read_limits(L, 3, function);
-    luaL_argcheck(L, protocol_limits_within(&limits, &sandbox->limits), 2, "limits are at most those of sandbox.start");
+    struct protocol_limits limits = sandbox_read_limits(L, 3, function);
+    luaL_argcheck(L, protocol_limits_within(&limits, &sandbox->limits), 2,
+                  "limits are at most those of sandbox.start or attach");
     if (!session_usable(sandbox->session))
-        return unusable(L);
+        return unusable(L, sandbox);
     struct protocol_writer *writer = session_writer(sandbox->session);
     protocol_writer_sent(writer, writer->length); /* what an error of an earlier call left */
     write_files(L, writer, program);
-    protocol_write_submission(writer, program, sandbox->interpreter, "", read_environment(L), &limits);
+    const char *interpreter = sandbox->interpreter ? sandbox->interpreter : "";
+    protocol_write_submission(writer, program, interpreter, "", read_environment(L), &limits);
     struct request *request = begin(L, sandbox, &submit_class);
     task_begin(&request->operation);
     sandbox->submission_limits = limits;
@@ -422,7 +256,7 @@ static void set_signal(lua_State *L, int number) {
 static int case_push(struct operation *operation, lua_State *L) {
     struct request *request = (struct request *)operation;
     if (request->failed)
-        return push_error(L, &request->error);
+        return sandbox_push_error(L, &request->error);
     struct session_result *kept = session_result(request->sandbox->session);
     const struct protocol_result *result = &kept->result;
     lua_createtable(L, 0, 13);
@@ -475,12 +309,12 @@ static int run_case(lua_State *L) {
     const char *input = options_text(L, 2, function, "stdin", &input_length);
     luaL_argcheck(L, input_length <= PROTOCOL_STDIN_BYTES, 2, "stdin has at most 64 MiB");
     lua_getfield(L, 2, "limits");
-    struct protocol_limits limits = lua_isnil(L, 3) ? sandbox->submission_limits : read_limits(L, 3, function);
+    struct protocol_limits limits = lua_isnil(L, 3) ? sandbox->submission_limits : sandbox_read_limits(L, 3, function);
     luaL_argcheck(L, protocol_limits_within(&limits, &sandbox->submission_limits), 2,
                   "limits are at most those of Sandbox:submit");
     struct protocol_bytes *arguments = read_arguments(L, &argument_count);
     if (!session_usable(sandbox->session))
-        return unusable(L);
+        return unusable(L, sandbox);
     struct request *request = begin(L, sandbox, &case_class);
     struct protocol_writer *writer = session_writer(sandbox->session);
     protocol_writer_sent(writer, writer->length);
@@ -520,25 +354,35 @@ static int close_sandbox(lua_State *L) {
     return task_wait(L, &request->operation);
 }
 
+static void set_text(lua_State *L, const char *key, const char *text) {
+    if (!*text)
+        return;
+    lua_pushstring(L, text);
+    lua_setfield(L, -2, key);
+}
+
 static int info(lua_State *L) {
     struct sandbox *sandbox = check(L);
-    lua_createtable(L, 0, 2);
+    lua_createtable(L, 0, 4);
     set_integer(L, "protocol", PROTOCOL_VERSION);
-    lua_pushstring(L, session_accounting(sandbox->session));
-    lua_setfield(L, -2, "accounting");
+    set_text(L, "accounting", session_accounting(sandbox->session));
+    set_text(L, "python", session_python(sandbox->session));
+    lua_pushboolean(L, session_usable(sandbox->session));
+    lua_setfield(L, -2, "usable");
     return 1;
 }
 
 static int collect(lua_State *L) {
     struct sandbox **box = lua_touserdata(L, 1);
-    release(*box);
+    sandbox_release(*box);
     *box = NULL;
     return 0;
 }
 
-static const luaL_Reg functions[] = { { "start", start_sandbox }, { NULL, NULL } };
+static const luaL_Reg functions[] = { { "start", sandbox_start }, { "attach", sandbox_attach }, { NULL, NULL } };
 static const luaL_Reg methods[] = {
-    { "submit", submit }, { "case", run_case }, { "close", close_sandbox }, { "info", info }, { NULL, NULL },
+    { "build", build },         { "submit", submit }, { "case", run_case },
+    { "close", close_sandbox }, { "info", info },     { NULL, NULL },
 };
 static const luaL_Reg metamethods[] = { { "__gc", collect }, { "__close", close_sandbox }, { NULL, NULL } };
 

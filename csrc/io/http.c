@@ -27,6 +27,7 @@ struct http_transfer {
     void *context;
     bool starting, active, head_only, streamed;
     bool connected; /* the request went out, or is about to */
+    bool once;      /* whatever happens */
     size_t limit_bytes, received_bytes;
     /* deadlines, in milliseconds of the monotonic clock */
     uv_timer_t timer;
@@ -177,6 +178,10 @@ static int on_connected(void *context, char *peer, char *own, int peer_port, int
     (void)own;
     (void)peer_port;
     (void)own_port;
+    if (transfer->connected && transfer->once) {
+        fail(transfer, HTTP_CUT, "the connection was cut: a kept one ended without a word, and nothing is sent twice");
+        return CURL_PREREQFUNC_ABORT;
+    }
     transfer->answer.resent = transfer->connected;
     transfer->connected = true;
     moved(transfer);
@@ -357,7 +362,10 @@ static bool set_peer(struct http_transfer *transfer, const struct http_request *
                 SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) &&
                 SET(CURLOPT_PROXY_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) &&
                 SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-    if (good && request->proxy)
+    if (good && request->unix_socket)
+        /* libcurl keeps connections apart by it. */
+        good = SET(CURLOPT_UNIX_SOCKET_PATH, request->unix_socket) && SET(CURLOPT_PROXY, "");
+    else if (good && request->proxy)
         /* A proxy that was named is used for every host, whatever no_proxy says; "" is none. */
         good = SET(CURLOPT_PROXY, request->proxy) && SET(CURLOPT_NOPROXY, "");
     const char *ca_file = transfer->target.ca_file;
@@ -393,7 +401,7 @@ static bool prepare(struct http_transfer *transfer, const struct http_request *r
 
 static void start(struct http_transfer *transfer, const struct http_request *request) {
     const char *message;
-    if (!http_target_read(&transfer->target, request->url, request->proxy, request->ca_file, &message)) {
+    if (!http_target_read(&transfer->target, request, &message)) {
         fail(transfer, HTTP_URL, message);
     } else if (!(curl = curl_library(&message))) {
         fail(transfer, HTTP_LIBRARY, message);
@@ -424,6 +432,7 @@ struct http_transfer *http_start(const struct http_request *request, void (*chan
     transfer->changed = changed;
     transfer->context = context;
     transfer->streamed = request->streamed;
+    transfer->once = request->unix_socket != NULL;
     transfer->limit_bytes = request->limit_bytes;
     transfer->timeout_ms = request->timeout_ms;
     transfer->connect_timeout_ms = request->connect_timeout_ms;

@@ -31,9 +31,10 @@ struct http_request {
     bool streamed;
     int64_t upload_bytes; /* streamed: the length of the body that http_write will give; -1: no body */
     int64_t timeout_ms, connect_timeout_ms, stall_ms;
-    size_t limit_bytes;  /* of the answer's body */
-    const char *proxy;   /* NULL: by environment; "": none; or its URL */
-    const char *ca_file; /* NULL: by environment, or the system's */
+    size_t limit_bytes;      /* of the answer's body */
+    const char *unix_socket; /* NULL; or connects to this path, never by a proxy, and sends nothing twice */
+    const char *proxy;       /* NULL: by environment; "": none; or its URL */
+    const char *ca_file;     /* NULL: by environment, or the system's */
 };
 
 enum http_failure {

@@ -54,8 +54,8 @@ static const char *by_environment(const char *name) {
     return value && *value ? value : NULL;
 }
 
-bool http_target_read(struct http_target *target, const char *url, const char *proxy, const char *ca_file,
-                      const char **message) {
+bool http_target_read(struct http_target *target, const struct http_request *request, const char **message) {
+    const char *url = request->url, *ca_file = request->ca_file;
     const char *authority = starts_with(url, "https://") ? url + 8 : starts_with(url, "http://") ? url + 7 : NULL;
     size_t length = authority ? strcspn(authority, "/?#") : 0;
     const char *problem = url_problem(url, authority, length);
@@ -63,8 +63,10 @@ bool http_target_read(struct http_target *target, const char *url, const char *p
     if (problem) {
         snprintf(target->authority, sizeof target->authority, "HTTP");
     } else {
-        snprintf(target->authority, sizeof target->authority, "%.*s", (int)(length < 256 ? length : 256), authority);
-        if (!proxy_fits(proxy))
+        const char *place = request->unix_socket ? request->unix_socket : authority;
+        length = request->unix_socket ? strlen(place) : length;
+        snprintf(target->authority, sizeof target->authority, "%.*s", (int)(length < 256 ? length : 256), place);
+        if (!proxy_fits(request->proxy))
             problem = "the proxy must be a URL that begins with http://, https://, socks5:// or socks5h://";
     }
     if (problem) {

@@ -10,14 +10,14 @@
 #include "http.h"
 
 struct http_target {
-    char authority[280]; /* host and port as the URL has them, shortened where they are longer than any host's name */
-    char *ca_file;       /* NULL: the system's */
+    char authority
+        [280];     /* the Unix socket, or host and port as the URL has them, shortened where they are longer than any */
+    char *ca_file; /* NULL: the system's */
 };
 
-/* Checks URL and proxy as far as they can be without libcurl, and finds the file of authorities: the one given, or by
- * AWS_CA_BUNDLE, or SSL_CERT_FILE. False and a message (static text) if one of them can't be used. */
-bool http_target_read(struct http_target *target, const char *url, const char *proxy, const char *ca_file,
-                      const char **message);
+/* Checks a request's URL and proxy as far as they can be without libcurl, and finds the file of authorities: the one given, or
+ * by AWS_CA_BUNDLE, or SSL_CERT_FILE. False and a message (static text) if one of them can't be used. */
+bool http_target_read(struct http_target *target, const struct http_request *request, const char **message);
 
 void http_target_clear(struct http_target *target);
 

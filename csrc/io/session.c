@@ -1,7 +1,5 @@
 #include "session.h"
 
-#include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,89 +7,37 @@
 #include "loop.h"
 
 enum {
-    SPECIFICATION_DESCRIPTOR = 3,
-    ERROR_TEXT_BYTES = 2048,   /* of the sandbox's standard error */
+    ERRORS_KEPT_BYTES = 1024,  /* of the other side's standard error, its end */
     BUILD_PATIENCE_MS = 60000, /* for the walls to stand */
     CASE_PATIENCE_MS = 30000,  /* for a result, beyond the case's own time: large memories are slow to be torn down */
     CLOSE_PATIENCE_MS = 3000,  /* for the runner to say BYE and end */
-    END_PATIENCE_MS = 10000,   /* for the supervisor to take everything down after SIGTERM */
-    SANDBOX_ENVIRONMENT = 3,   /* its exit code when a wall can't be built */
+    END_PATIENCE_MS = 10000,   /* for the other side to take everything down when it is stopped */
     WRITER_BYTES = 160 << 20,
 };
 
-enum phase { PHASE_HELLO, PHASE_BUILD, PHASE_READY, PHASE_CASE, PHASE_CLOSING, PHASE_BROKEN };
+/* HELLO: nothing was said yet. GREETED: nor was anything asked. */
+enum phase { PHASE_HELLO, PHASE_GREETED, PHASE_BUILD, PHASE_READY, PHASE_CASE, PHASE_CLOSING, PHASE_BROKEN };
 
 struct session {
-    struct child *child;
+    struct transport *transport;
     enum phase phase;
+    bool build_wanted;
     struct protocol_reader reader;
     struct protocol_writer writer;
     struct protocol_limits limits;
     const char *accounting;
-    struct buffer error_text;
-    bool output_ended, errors_ended, process_ended;
+    char python[PROTOCOL_VERSION_BYTES + 1];
+    char errors[ERRORS_KEPT_BYTES];
+    size_t errors_length;
     session_done *done; /* of the request under way */
     void *context;
     uint32_t case_number;
-    uint64_t output_limit;
     struct session_result result;
     struct session_error error; /* why it is broken */
-    struct timer *timer;        /* until when an answer, or the end, is waited for */
+    bool error_told;
+    struct timer *timer; /* until when an answer, or the end, is waited for */
     bool terminated;
 };
-
-/* ---- starting ---- */
-
-static bool add_path(struct buffer *text, const char *key, const char *path) {
-    if (strchr(path, '\n'))
-        return false;
-    return buffer_format(text, "%s=%s\n", key, path);
-}
-
-static bool write_specification(const struct session_options *options, struct buffer *text) {
-    const struct protocol_limits *limits = &options->limits;
-    buffer_format(text, "version=1\nprogram=%s/submitter-runner\naccounting=%s\n", options->programs,
-                  options->rlimit ? "rlimit" : "cgroup");
-    buffer_format(text, "memory_bytes=%llu\ncpu_ms=%llu\nwall_ms=%llu\n", (unsigned long long)limits->memory_bytes,
-                  (unsigned long long)limits->cpu_ms, (unsigned long long)limits->wall_ms);
-    buffer_format(text, "output_bytes=%llu\nprocesses=%llu\nfile_bytes=%llu\n",
-                  (unsigned long long)limits->output_bytes, (unsigned long long)limits->processes,
-                  (unsigned long long)limits->file_bytes);
-    if (options->processors_percent)
-        buffer_format(text, "processors_percent=%u\n", options->processors_percent);
-    if (strchr(options->programs, '\n') ||
-        (options->cgroup_parent && !add_path(text, "cgroup_parent", options->cgroup_parent)))
-        return false;
-    for (const char *const *path = options->read_only; path && *path; path++)
-        if (!add_path(text, "bind_ro", *path))
-            return false;
-    return !text->failed;
-}
-
-int session_launch(const struct session_options *options, struct child_start *start) {
-    struct buffer text = { 0 }, program = { 0 };
-    int error = EINVAL;
-    if (write_specification(options, &text) &&
-        buffer_format(&program, "%s/submitter-sandbox%c", options->programs, 0)) {
-        char *const arguments[] = { program.data, (char[]){ "--spec-fd" }, (char[]){ "3" }, NULL };
-        char *const environment[] = { NULL };
-        struct child_descriptor specification = { SPECIFICATION_DESCRIPTOR, text.data, text.length };
-        struct child_options child = {
-            .program = program.data,
-            .arguments = arguments,
-            .environment = environment,
-            .directory = -1,
-            .streams = { CHILD_PIPE, CHILD_PIPE, CHILD_PIPE },
-            .descriptors = &specification,
-            .descriptor_count = 1,
-            .new_session = true,
-        };
-        error = child_start(&child, start);
-    }
-    buffer_clear(&text);
-    buffer_clear(&program);
-    return error;
-}
 
 /* ---- the end of requests ---- */
 
@@ -104,8 +50,10 @@ static void finish(struct session *session, const struct session_error *error) {
     session_done *done = session->done;
     session->done = NULL;
     stop_waiting(session);
-    if (done)
-        done(session->context, error);
+    if (!done)
+        return;
+    session->error_told = session->error_told || error == &session->error;
+    done(session->context, error);
 }
 
 static void set_error(struct session_error *error, const char *code, const char *message) {
@@ -114,21 +62,22 @@ static void set_error(struct session_error *error, const char *code, const char 
 }
 
 static void terminate(struct session *session) {
-    if (!session->terminated)
-        child_kill(session->child, SIGTERM); /* the supervisor takes down all, itself last */
+    if (session->terminated)
+        return;
     session->terminated = true;
+    session->transport->class->stop(session->transport, false);
 }
 
 static void on_patience_end(void *context) {
     struct session *session = context;
     stop_waiting(session);
-    if (session->process_ended)
+    if (session->transport->ended)
         return;
     if (session->terminated) {
-        child_kill(session->child, SIGKILL);
+        session->transport->class->stop(session->transport, true);
     } else {
-        terminate(session);
         session->timer = timer_start(END_PATIENCE_MS, on_patience_end, session);
+        terminate(session);
     }
 }
 
@@ -144,32 +93,33 @@ static void fail(struct session *session, const char *code, const char *message)
     finish(session, &session->error);
 }
 
-/* The sandbox ended although nobody asked it to: its exit code and its standard error say why. */
-static void fail_by_end(struct session *session) {
-    struct child_end end;
-    char message[sizeof session->error.message];
-    if (!child_ended(session->child, &end))
-        return;
-    int length = (int)session->error_text.length;
-    while (length && session->error_text.data[length - 1] == '\n')
-        length--;
-    if (end.exited && end.code == SANDBOX_ENVIRONMENT && length)
-        snprintf(message, sizeof message, "%.*s", length, session->error_text.data);
-    else
-        snprintf(message, sizeof message, "the sandbox ended unexpectedly (%s %d)%s%.*s",
-                 end.exited ? "exit code" : "signal", end.code, length ? ": " : "", length,
-                 length ? session->error_text.data : "");
-    fail(session, end.exited && end.code == SANDBOX_ENVIRONMENT ? "environment" : "sandbox", message);
+/* The end of what came on standard error, without the line end and half a character at its beginning. */
+static const char *last_errors(const struct session *session, char text[ERRORS_KEPT_BYTES + 1]) {
+    size_t start = 0, end = session->errors_length;
+    while (end && session->errors[end - 1] == '\n')
+        end--;
+    while (end == ERRORS_KEPT_BYTES && start < end && ((unsigned char)session->errors[start] & 0xc0) == 0x80)
+        start++;
+    for (size_t index = start; index < end; index++)
+        text[index - start] = session->errors[index] ? session->errors[index] : ' ';
+    text[end - start] = '\0';
+    return text;
 }
 
-static void check_end(struct session *session) {
-    if (!session->process_ended)
-        return;
-    if (session->phase == PHASE_CLOSING) {
+/* It ended although nobody asked it to. */
+static void fail_by_end(struct session *session) {
+    char errors[ERRORS_KEPT_BYTES + 1], message[sizeof session->error.message];
+    const struct transport *transport = session->transport;
+    const char *code = transport->class->explain(transport, last_errors(session, errors), message, sizeof message);
+    fail(session, code, message);
+}
+
+static void on_over(void *context) {
+    struct session *session = context;
+    if (session->phase == PHASE_CLOSING)
         finish(session, NULL);
-    } else if (session->output_ended && session->errors_ended) {
+    else if (session->transport->drained)
         fail_by_end(session);
-    }
 }
 
 /* ---- what the runner says ---- */
@@ -184,6 +134,12 @@ static const char *accounting_name(uint8_t accounting) {
 
 static void send_frames(struct session *session);
 
+static void send_build(struct session *session) {
+    session->phase = PHASE_BUILD;
+    protocol_write_build(&session->writer, &session->limits);
+    send_frames(session);
+}
+
 static void take_hello(struct session *session, const struct protocol_hello *hello) {
     if (session->phase != PHASE_HELLO) {
         fail(session, "protocol", "the runner said HELLO out of turn");
@@ -196,9 +152,11 @@ static void take_hello(struct session *session, const struct protocol_hello *hel
         return;
     }
     session->accounting = accounting_name(hello->accounting);
-    session->phase = PHASE_BUILD;
-    protocol_write_build(&session->writer, &session->limits);
-    send_frames(session);
+    snprintf(session->python, sizeof session->python, "%.*s", (int)hello->interpreter_version.length,
+             (const char *)hello->interpreter_version.data);
+    session->phase = PHASE_GREETED;
+    if (session->build_wanted)
+        send_build(session);
 }
 
 static void take_output(struct session *session, const struct protocol_output *output) {
@@ -256,25 +214,19 @@ static void take_message(struct session *session, const struct protocol_message 
     }
 }
 
-static void on_output(void *context, const char *data, ssize_t length) {
-    struct session *session = context;
-    if (length <= 0) {
-        session->output_ended = true;
-        check_end(session);
-        return;
-    }
-    while (length > 0 && session->phase != PHASE_BROKEN) {
+static void take_frames(struct session *session, const char *data, size_t length) {
+    while (length && session->phase != PHASE_BROKEN) {
         size_t room;
         uint8_t *place = protocol_reader_room(&session->reader, &room);
         if (!place) {
             fail(session, "protocol", session->reader.broken ? session->reader.broken : "out of memory");
             break;
         }
-        size_t taken = (size_t)length < room ? (size_t)length : room;
+        size_t taken = length < room ? length : room;
         memcpy(place, data, taken);
         protocol_reader_filled(&session->reader, taken);
         data += taken;
-        length -= (ssize_t)taken;
+        length -= taken;
 
         struct protocol_message message;
         while (session->phase != PHASE_BROKEN && protocol_reader_next(&session->reader, &message) == PROTOCOL_MESSAGE)
@@ -282,24 +234,26 @@ static void on_output(void *context, const char *data, ssize_t length) {
         if (session->reader.broken)
             fail(session, "protocol", session->reader.broken);
     }
-    child_read(session->child, CHILD_STDOUT, on_output, session);
 }
 
-static void on_errors(void *context, const char *data, ssize_t length) {
-    struct session *session = context;
-    if (length <= 0) {
-        session->errors_ended = true;
-        check_end(session);
-        return;
+/* The last words say why it ended, and there may be any number before them. */
+static void keep_errors(struct session *session, const char *data, size_t length) {
+    if (length > ERRORS_KEPT_BYTES) {
+        data += length - ERRORS_KEPT_BYTES;
+        length = ERRORS_KEPT_BYTES;
     }
-    buffer_fill(&session->error_text, data, (size_t)length);
-    child_read(session->child, CHILD_STDERR, on_errors, session);
+    size_t kept =
+        ERRORS_KEPT_BYTES - length < session->errors_length ? ERRORS_KEPT_BYTES - length : session->errors_length;
+    memmove(session->errors, session->errors + session->errors_length - kept, kept);
+    memcpy(session->errors + kept, data, length);
+    session->errors_length = kept + length;
 }
 
-static void on_end(void *context) {
-    struct session *session = context;
-    session->process_ended = true;
-    check_end(session);
+static void on_got(void *context, enum transport_stream stream, const char *data, size_t length) {
+    if (stream == TRANSPORT_OUTPUT)
+        take_frames(context, data, length);
+    else
+        keep_errors(context, data, length);
 }
 
 /* ---- requests ---- */
@@ -309,10 +263,10 @@ static void on_silence(void *context) {
     fail(context, "sandbox", "the sandbox gave no answer in time");
 }
 
-/* Frames on their way: they have their own memory until the pipe took them, whatever becomes of the session. */
+/* Frames on their way: they have their own memory until the transport took them, whatever becomes of the session. */
 static void on_written(void *context, int status) {
     struct protocol_writer *frames = context;
-    (void)status; /* a sandbox that doesn't read any more has ended: its end says why */
+    (void)status; /* who doesn't read any more has ended: its end says why */
     protocol_writer_end(frames);
     free(frames);
 }
@@ -329,38 +283,46 @@ static void send_frames(struct session *session) {
     }
     *frames = session->writer;
     protocol_writer_start(&session->writer, WRITER_BYTES);
-    if (child_write(session->child, (const char *)frames->data, frames->length, on_written, frames))
+    struct transport *transport = session->transport;
+    if (transport->class->write(transport, (const char *)frames->data, frames->length, on_written, frames))
         on_written(frames, 0);
 }
 
-int session_adopt(struct child_start *start, const struct session_options *options, session_done *done, void *context,
-                  struct session **adopted) {
+struct session *session_open(struct transport *transport) {
     struct session *session = calloc(1, sizeof *session);
-    struct child *child = NULL;
-    int error = child_adopt(start, &child);
-    if (error || !session) {
-        free(session);
-        child_close(child, SIGTERM);
-        return error ? error : ENOMEM;
+    if (!session) {
+        transport->class->close(transport);
+        return NULL;
     }
-    session->child = child;
-    session->limits = options->limits;
+    session->transport = transport;
     session->accounting = "";
-    session->done = done;
-    session->context = context;
-    session->error_text.limit = ERROR_TEXT_BYTES;
     protocol_reader_start(&session->reader, PROTOCOL_FROM_RUNNER);
     protocol_writer_start(&session->writer, WRITER_BYTES);
+    transport->user = (struct transport_user){ on_got, on_over, session };
+    transport->class->start(transport);
+    return session;
+}
+
+void session_build(struct session *session, const struct protocol_limits *limits, session_done *done, void *context) {
+    session->done = done;
+    session->context = context;
+    session->limits = *limits;
+    session->build_wanted = true;
+    if (session->phase == PHASE_BROKEN) {
+        finish(session, &session->error);
+        return;
+    }
     session->timer = timer_start(BUILD_PATIENCE_MS, on_silence, session);
-    child_wait(child, on_end, session);
-    child_read(child, CHILD_STDERR, on_errors, session);
-    child_read(child, CHILD_STDOUT, on_output, session);
-    *adopted = session;
-    return 0;
+    if (session->phase == PHASE_GREETED)
+        send_build(session);
 }
 
 const char *session_accounting(const struct session *session) {
     return session->accounting;
+}
+
+const char *session_python(const struct session *session) {
+    return session->python;
 }
 
 struct protocol_writer *session_writer(struct session *session) {
@@ -369,6 +331,13 @@ struct protocol_writer *session_writer(struct session *session) {
 
 bool session_usable(const struct session *session) {
     return session->phase == PHASE_READY;
+}
+
+const struct session_error *session_take_error(struct session *session) {
+    if (session->phase != PHASE_BROKEN || session->error_told)
+        return NULL;
+    session->error_told = true;
+    return &session->error;
 }
 
 struct session_result *session_result(struct session *session) {
@@ -402,11 +371,11 @@ void session_abandon(struct session *session) {
 }
 
 void session_close(struct session *session, session_done *done, void *context) {
-    bool polite = session->phase == PHASE_READY && !session->process_ended;
+    bool polite = session->phase == PHASE_READY && !session->transport->ended;
     session->done = done;
     session->context = context;
     session->phase = PHASE_CLOSING;
-    if (session->process_ended) {
+    if (session->transport->ended) {
         finish(session, NULL);
         return;
     }
@@ -425,10 +394,9 @@ void session_free(struct session *session) {
     session->done = NULL;
     session->phase = PHASE_BROKEN;
     stop_waiting(session);
-    child_close(session->child, SIGTERM);
+    session->transport->class->close(session->transport);
     protocol_reader_end(&session->reader);
     protocol_writer_end(&session->writer);
-    buffer_clear(&session->error_text);
     buffer_clear(&session->result.output);
     buffer_clear(&session->result.errors);
     free(session);

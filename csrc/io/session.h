@@ -1,8 +1,8 @@
-/* The host's end of one sandbox: submitter-sandbox as a child, submitter-runner within it, and the protocol between.
+/* The host's end of one sandbox: the protocol with the runner in it, over whatever carries it (transport.h).
  *
- * Requests follow one another: launch, adopt (until the walls stand), submit, cases one at a time, close. Each ends with
- * its callback, called once on the loop's thread. What comes from the other side is never trusted: a frame that is
- * malformed, out of turn or beyond the limits that were given breaks the session, and a broken session only closes. */
+ * Requests follow one another: build, submit, cases one at a time, close. Each ends with its callback, called once on the
+ * loop's thread. What comes from the other side is never trusted: a frame that is malformed, out of turn or beyond the limits
+ * that were given breaks the session, and a broken session only closes. */
 #ifndef SUBMITTER_IO_SESSION_H
 #define SUBMITTER_IO_SESSION_H
 
@@ -12,20 +12,11 @@
 
 #include "../base/buffer.h"
 #include "../protocol/protocol.h"
-#include "child.h"
+#include "transport.h"
 
 struct session;
 
-struct session_options {
-    const char *programs;          /* folder of submitter-sandbox and submitter-runner */
-    const char *cgroup_parent;     /* or NULL */
-    unsigned processors_percent;   /* what a case gets of processors, in hundredths of one; 0: all there are */
-    bool rlimit;                   /* accounting without cgroups */
-    struct protocol_limits limits; /* the largest that a case will ask for */
-    const char *const *read_only;  /* more paths to show, ended by NULL; or NULL */
-};
-
-/* Why a session can't go on. code: "environment" (a wall can't be built), "protocol", "sandbox", or the runner's own word. */
+/* Why a session can't go on. code: "protocol", "sandbox", one of the transport's, or the runner's own word. */
 struct session_error {
     char code[PROTOCOL_CODE_BYTES + 1];
     char message[PROTOCOL_MESSAGE_BYTES + 256];
@@ -38,20 +29,21 @@ struct session_result {
     struct buffer errors;
 };
 
-/* Starts submitter-sandbox; any thread, blocks for about a millisecond. Returns 0 or a positive errno value; ENOENT when the
- * programs are missing, EINVAL when a path holds a line break. */
-int session_launch(const struct session_options *options, struct child_start *start);
+/* A session over a transport, which is taken over and started; NULL without memory, and then the transport is closed. */
+struct session *session_open(struct transport *transport);
 
 /* error is NULL when all went well, and lives for the call only. */
 typedef void session_done(void *context, const struct session_error *error);
 
-/* Takes over what was launched and builds; done when the walls stand and the runner is ready. 0 or a positive
- * errno value: then there is no session, and done isn't called. */
-int session_adopt(struct child_start *start, const struct session_options *options, session_done *done, void *context,
-                  struct session **adopted);
+/* Waits for the runner's greeting, if it didn't come yet, and builds; done when the walls stand and the runner is ready.
+ * limits: the largest that a case will ask for. */
+void session_build(struct session *session, const struct protocol_limits *limits, session_done *done, void *context);
 
 /* "cgroup", "container" or "rlimit", as the runner said. */
 const char *session_accounting(const struct session *session);
+
+/* The version of the interpreter that the runner has of its own; "" when it said none. */
+const char *session_python(const struct session *session);
 
 /* The frames of the next request, to be filled with protocol_write_…; sent by the request. */
 struct protocol_writer *session_writer(struct session *session);
@@ -67,14 +59,16 @@ void session_case(struct session *session, uint32_t number, const struct protoco
 /* The result of the last case; its buffers may be taken over. */
 struct session_result *session_result(struct session *session);
 
-/* Can it still be used? */
+/* Can it be used: built, not broken, and no case under way? */
 bool session_usable(const struct session *session);
+
+/* Why it is broken, while no request was told: the first to ask is. NULL when there is nothing to tell. */
+const struct session_error *session_take_error(struct session *session);
 
 /* Gives up on the request under way: the sandbox is brought down, the callback is called with code "cancelled". */
 void session_abandon(struct session *session);
 
-/* Ends the runner, or brings the sandbox down if it doesn't end soon; done when its supervisor ended, which is after
- * everything within ended and its cgroups are gone. */
+/* Ends the runner, or brings the sandbox down if it doesn't end soon; done when the other side ended. */
 void session_close(struct session *session, session_done *done, void *context);
 
 /* Frees the session; what still runs is brought down in the background. NULL is allowed. */

@@ -13,9 +13,10 @@ local http = {}
 
 --- One request, bodies whole. Cancelling the task ends the transfer at once.
 ---
---- A request that went out on a kept connection which the server had just closed, unanswered, is sent once more on a fresh one.
+--- A request that went out on a kept connection which the server had just closed, unanswered, is sent once more on a fresh one, but
+--- for those to a unix_socket.
 ---@async
----@param options {method:string|nil, url:string, headers:string[][]|nil, body:string|nil, timeout_ms:integer|nil, connect_timeout_ms:integer|nil, stall_ms:integer|nil, limit_bytes:integer|nil, proxy:string|false|nil, ca_file:string|nil}
+---@param options {method:string|nil, url:string, headers:string[][]|nil, body:string|nil, timeout_ms:integer|nil, connect_timeout_ms:integer|nil, stall_ms:integer|nil, limit_bytes:integer|nil, proxy:string|false|nil, ca_file:string|nil, unix_socket:string|nil}
 --- method: default "GET". url: sent as it is, byte for byte, so it must be encoded; without user, password and #.
 --- headers: a list of { name, value }, sent in this order (Host always first), duplicates and empty values included; a
 --- Content-Length must be the body's; Transfer-Encoding and Upgrade can't be given. Line ends and other control characters throw,
@@ -27,6 +28,9 @@ local http = {}
 --- proxy: nil: by http_proxy (lower case only), https_proxy, all_proxy, no_proxy; false: none; or a URL (http, https, socks5,
 --- socks5h), then for every host.
 --- ca_file: certificate authorities, PEM; nil: AWS_CA_BUNDLE, SSL_CERT_FILE, the system's. Read anew after ten minutes.
+--- unix_socket: the absolute path of a Unix socket to connect to, whatever host the URL (of http) names, and never by a proxy.
+--- Messages name it in the host's place. Connections are kept for each socket. Nothing is sent twice: where a kept connection ended
+--- without a word the code is "cut".
 --- Of the response, headers are { lower-case name, value } in order; reused: on a kept connection; resent: a kept connection ended
 --- without a word, so the request was sent once more, and may have been carried out twice.
 ---@return {status:integer, headers:string[][], body:string, version:"1.0"|"1.1"|"2", reused:boolean, resent:boolean}|nil response
@@ -43,7 +47,7 @@ function http.request(options) end
 ---     repeat local piece = exchange:read() … until piece == ""
 ---
 --- limit_bytes counts here, too. Time in which the other side waits for a write or a read counts for timeout_ms, not for stall_ms.
----@param options {method:string|nil, url:string, headers:string[][]|nil, upload_bytes:integer|nil, timeout_ms:integer|nil, connect_timeout_ms:integer|nil, stall_ms:integer|nil, limit_bytes:integer|nil, proxy:string|false|nil, ca_file:string|nil}
+---@param options {method:string|nil, url:string, headers:string[][]|nil, upload_bytes:integer|nil, timeout_ms:integer|nil, connect_timeout_ms:integer|nil, stall_ms:integer|nil, limit_bytes:integer|nil, proxy:string|false|nil, ca_file:string|nil, unix_socket:string|nil}
 --- upload_bytes: the length of the body, all of which must be written.
 ---@return Exchange|nil, string|nil, string|nil
 function http.open(options) end

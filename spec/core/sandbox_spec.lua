@@ -297,10 +297,11 @@ print('x', flush=True)]]
     it("misuse, naming what is wrong #cgroup", function()
       for _, case in ipairs {
         { { interpreter = "python3" }, "interpreter is an absolute path" },
-        { { accounting = "none" }, 'accounting is "cgroup" or "rlimit"' },
+        { { accounting = "none" }, 'accounting is "cgroup", "container" or "rlimit"' },
         { { processors = 0 }, "processors is a number from 0.1 to 1024" },
         { { processors = "half" }, "processors is a number from 0.1 to 1024" },
         { { processors = 1, accounting = "rlimit" }, 'a share of processors takes accounting "cgroup"' },
+        { { processors = 1, accounting = "container" }, 'a share of processors takes accounting "cgroup"' },
         { { limits = {} }, "is missing" },
         { { limits = limits { cpus = 1 } }, 'unknown option "cpus"' },
         { { limits = limits { memory_bytes = 1 } }, "out of bounds" },
@@ -390,6 +391,18 @@ hello; ready
     return assert(sandbox.start(options { programs = directory:path() }))
   end
 
+  it("tells its specification what there is to count by", function()
+    for _, accounting in ipairs { "cgroup", "container", "rlimit" } do
+      local directory = support.directory()
+      assert(directory:write("submitter-sandbox", "#!/bin/sh\n/bin/cat <&3 >&2\nexit 3\n",
+        { mode = tonumber("755", 8) }))
+      local one, text, word = sandbox.start(options { programs = directory:path(), accounting = accounting })
+      assert.is_nil(one)
+      assert.are.equal("environment", word)
+      assert.is_truthy(text:find("\naccounting=" .. accounting .. "\n", 1, true), text)
+    end
+  end)
+
   it("closes one that says nonsense instead of goodbye", function()
     for _, script in ipairs {
       "exec cat >/dev/null", -- nothing at all
@@ -428,11 +441,12 @@ hello; ready
       assert.are.equal("sandbox", code(one:case { number = 2, arguments = {} }))
       assert.is_true(one:close())
     end
-    -- And the one that is, twice: what nobody asked for breaks what follows.
+    -- And the one that is, twice: what nobody asked for breaks it, which whoever comes next is told.
     local one = pretended("sleep 0.3; " .. answered(1, 1) .. "; " .. answered(1, 1) .. "\nexec cat >/dev/null")
     assert.is_true(one:submit(submission ""))
     assert.are.equal("exit", assert(one:case { number = 1, arguments = {} }).ending)
-    clock.sleep_ms(50)
+    support.eventually("it is of no use any more", function() return not one:info().usable end)
+    assert.are.equal("protocol", code(one:case { number = 2, arguments = {} }))
     assert.are.equal("sandbox", code(one:case { number = 2, arguments = {} }))
     assert.is_true(one:close())
     nothing_left()

@@ -81,11 +81,13 @@ end
 
 --- Opens a site: a port of its own, with nothing on it.
 ---@async
----@param options {tls:"good"|"expired"|"wrong_name"|"old"|nil, greeting:string|nil}|nil greeting: said before anything else
+---@param options {tls:"good"|"expired"|"wrong_name"|"old"|nil, greeting:string|nil, unix:string|nil}|nil greeting: said before
+--- anything else; unix: a path, to listen on a Unix socket there in the place of a port
 ---@return table site with port, of HTTPS ca_file and certificate (with its key), and the methods below
 function web.start(options)
   options = options or {}
-  local reply = ask { ["do"] = "listen", tls = options.tls, greeting = options.greeting and as_hex(options.greeting) }
+  local reply = ask { ["do"] = "listen", tls = options.tls, greeting = options.greeting and as_hex(options.greeting),
+    unix = options.unix }
   return setmetatable({
     number = reply.server, port = reply.port, scheme = options.tls and "https" or "http",
     ca_file = options.tls and reply.ca_file, certificate = options.tls and reply.certificate,

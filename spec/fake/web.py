@@ -5,8 +5,8 @@
 FOLDER is for the certificates, and belongs to this process. One JSON object a line on standard input is a command, each is
 answered by one line on standard output; the server ends with its standard input. Bytes travel as hexadecimal text.
 
-    {"do": "listen", "tls": null | "good" | "expired" | "wrong_name" | "old", "greeting": null | "…"}
-                                         -> {"server": 1, "port": 40000, "ca_file": "…", "certificate": "…"}
+    {"do": "listen", "tls": null | "good" | "expired" | "wrong_name" | "old", "greeting": null | "…", "unix": null | "/…"}
+                                         -> {"server": 1, "port": 40000 | null, "ca_file": "…", "certificate": "…"}
     {"do": "route", "server": 1, "route": "GET /path", "answers": [ANSWER, …]}   -> {}
     {"do": "requests", "server": 1}      -> {"requests": [REQUEST, …]}
     {"do": "connections", "server": 1}   -> {"opened": 2, "open": 1, "handshakes_failed": 0}
@@ -318,14 +318,19 @@ def forward(connection, request):
 # ---- servers ----
 
 class Server:
-    def __init__(self, authority, tls, greeting):
+    def __init__(self, authority, tls, greeting, unix):
         self.greeting = bytes.fromhex(greeting or "")
         self.context = authority.context(tls) if tls else None
         self.lock = threading.Lock()
         self.routes, self.requests, self.open = {}, [], {}
         self.opened = self.number = self.failed = 0
-        self.socket = socket.create_server(("127.0.0.1", 0), backlog=512)
-        self.port = self.socket.getsockname()[1]
+        if unix:
+            self.socket, self.port = socket.socket(socket.AF_UNIX), None
+            self.socket.bind(unix)
+            self.socket.listen(512)
+        else:
+            self.socket = socket.create_server(("127.0.0.1", 0), backlog=512)
+            self.port = self.socket.getsockname()[1]
         threading.Thread(target=self.accept, daemon=True).start()
 
     def accept(self):
@@ -342,7 +347,8 @@ class Server:
             threading.Thread(target=self.serve, args=(connection, number), daemon=True).start()
 
     def serve(self, connection, number):
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self.port:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             connection.sendall(self.greeting)
             if self.context:
@@ -421,7 +427,7 @@ def obey(authority, servers, command):
     verb = command["do"]
     if verb == "listen":
         tls = command.get("tls")
-        server = Server(authority, tls, command.get("greeting"))
+        server = Server(authority, tls, command.get("greeting"), command.get("unix"))
         servers.append(server)
         return {"server": len(servers), "port": server.port, "ca_file": authority.ca_file,
                 "certificate": authority.path("%s.pem" % tls)}
