@@ -11,6 +11,8 @@ local jobs = {}
 
 --- In a worker's folder: what `tell` wrote last, `{ last_poll_ms =, problem = }` as JSON.
 jobs.state_file = "state.json"
+--- Beside it: what `beat` wrote last, `{ alive_ms =, due_ms = }` as JSON.
+jobs.life_file = "life.json"
 
 local private = tonumber("700", 8)
 
@@ -112,6 +114,18 @@ function Registry:make(subid)
   return folder
 end
 
+--- Whether a worker of this folder is alive, by the lock that it holds for as long as it is.
+---@async
+---@param name string as its registry's
+---@return boolean true also where that can't be told
+function Registry:lives(name)
+  if name == self.name then return true end
+  if not is_worker_name(name) then return false end
+  local lock, _, code = self.parent:lock(name .. "/.")
+  if lock then lock:release() end
+  return not lock and code ~= "ENOENT"
+end
+
 --- Leaves word for `submitter status` how the worker and its queue get on.
 ---@async
 ---@param state {last_poll_ms:integer|nil, problem:string|nil} when the queue last answered (wall clock), and why it doesn't
@@ -122,6 +136,17 @@ function Registry:tell(state)
   if not self.lock then return true end
   return self.directory:write(jobs.state_file, host.json.encode { last_poll_ms = state.last_poll_ms,
     problem = state.problem })
+end
+
+--- Leaves a sign of life for `submitter health`.
+---@async
+---@param life {alive_ms:integer, due_ms:integer} now, and since when a good poll of the queue is due; wall clock
+---@return true|nil
+---@return string|nil message
+---@return string|nil code
+function Registry:beat(life)
+  if not self.lock then return true end
+  return self.directory:write(jobs.life_file, host.json.encode { alive_ms = life.alive_ms, due_ms = life.due_ms })
 end
 
 --- Removes this worker's own folder and lets go of it. May be called again.

@@ -1,5 +1,5 @@
 --- Job directories in memory: `jobs.files` holds what was ever written, by path; `jobs.open` counts those not yet
---- removed; `jobs.state` is what the worker told last.
+--- removed; `jobs.state` is what the worker told last, `jobs.life` its last sign of life.
 local Jobs = {}
 Jobs.__index = Jobs
 
@@ -26,6 +26,11 @@ end
 
 function Jobs:tell(state)
   self.state = state
+  return true
+end
+
+function Jobs:beat(life)
+  self.life = life
   return true
 end
 

@@ -19,9 +19,19 @@ function Runner:close()
   self.closed = true
 end
 
-function Runner:start(limits)
+-- `away` says why it can't be used, `away_since_ms` since when; both nil: it can.
+function Runner:problem()
+  if self.away then return self.away, self.away_since_ms end
+end
+
+function Runner:reach()
+  if self.away then return nil, self.away, "unavailable" end
+  return true
+end
+
+function Runner:start(limits, about)
   self.started = self.started + 1
-  self.limits = limits
+  self.limits, self.about = limits, about
   local message, code = self.fail_start()
   if message then return nil, message, code end
   self.open = self.open + 1

@@ -4,6 +4,7 @@
 --- is handed over.
 local control_group = require "submitter.runner.control_group"
 local host = require "submitter.host"
+local pool = require "submitter.runner.pool"
 local python = require "submitter.python"
 
 local sandbox_runner = {}
@@ -16,9 +17,16 @@ Runner.__index = Runner
 local Session = {}
 Session.__index = Session
 
+local function build(self, limits)
+  return host.sandbox.start {
+    limits = limits, interpreter = self.interpreter, accounting = self.accounting, cgroup_parent = self.cgroup_parent,
+    processors = self.processors,
+  }
+end
+
 --- Finds the interpreter. Builds nothing yet.
 ---@async
----@param configuration table
+---@param configuration table what it is to be like stands there, none of it in `sandbox {}`
 ---@return SandboxRunner|nil
 ---@return string|nil message
 ---@return string|nil code "environment"
@@ -33,30 +41,20 @@ function sandbox_runner.open(configuration)
       host.log.warn("control_group_not_entered", { message = problem })
     end
   end
-  return setmetatable({
+  local self = setmetatable({
     interpreter = interpreter, version = version, accounting = configuration.accounting,
     cgroup_parent = configuration.cgroup_parent, processors = configuration.processors,
-    ceilings = configuration.policy.limits, wanted = 0, ready = {},
   }, Runner)
+  self.pool = pool.new {
+    name = "sandbox made ready", build = function() return build(self, configuration.policy.limits) end,
+  }
+  return self
 end
 
 --- What a result says about the runner. What measured is known for certain only by a session.
 ---@return {kind:string, language:string, version:string, accounting:string}
 function Runner:describe()
   return { kind = "sandbox", language = "python", version = self.version, accounting = self.accounting }
-end
-
-local function build(self, limits)
-  return host.sandbox.start {
-    limits = limits, interpreter = self.interpreter, accounting = self.accounting, cgroup_parent = self.cgroup_parent,
-    processors = self.processors,
-  }
-end
-
-local function fill(self)
-  while #self.ready < self.wanted do
-    self.ready[#self.ready + 1] = host.task.spawn("sandbox made ready", build, self, self.ceilings)
-  end
 end
 
 --- Keeps so many sandboxes ready from now on, and says whether this machine can build any. Those that can't be built
@@ -67,26 +65,10 @@ end
 ---@return string|nil message
 ---@return string|nil code
 function Runner:warm(count)
-  self.wanted = count
-  fill(self)
-  local ended, sandbox, message, code = self.ready[1]:join()
-  if not ended then return nil, "the sandbox didn't start: " .. tostring(sandbox), "sandbox" end
+  self.pool:want(count)
+  local sandbox, message, code = self.pool:first()
   if not sandbox then return nil, message, code end
   return true
-end
-
--- The next that was made ready, or nil.
-local function take(self)
-  while #self.ready > 0 do
-    local building = table.remove(self.ready, 1)
-    local waited, ended, sandbox = pcall(building.join, building)
-    if not waited then
-      -- Cancelled while it waits: the sandbox is still somebody's.
-      table.insert(self.ready, 1, building)
-      error(ended, 0)
-    end
-    if ended and sandbox then return sandbox end
-  end
 end
 
 --- A sandbox with nothing in it yet.
@@ -96,7 +78,7 @@ end
 ---@return string|nil message
 ---@return string|nil code
 function Runner:start(limits)
-  local sandbox = take(self)
+  local sandbox = self.pool:take()
   local was_ready = sandbox ~= nil
   if not sandbox then
     local message, code
@@ -106,15 +88,18 @@ function Runner:start(limits)
   return setmetatable({ runner = self, sandbox = sandbox, limits = limits, was_ready = was_ready }, Session)
 end
 
+--- What every session needs is this machine: nothing that could be away.
+---@return nil
+function Runner:problem() return nil end -- luacheck: ignore self
+
+--- Is that there?
+---@return true
+function Runner:reach() return true end -- luacheck: ignore self
+
 --- Ends those that stand ready, and keeps none from now on.
 ---@async
 function Runner:close()
-  self.wanted = 0
-  while true do
-    local sandbox = take(self)
-    if not sandbox then return end
-    sandbox:close()
-  end
+  self.pool:drain(function(sandbox) sandbox:close() end)
 end
 
 --- As `Runner:describe`, as the sandbox itself said it.
@@ -174,7 +159,7 @@ function Session:close()
   -- Only now, so that building doesn't take the processor from a program that is being measured.
   if not self.closed then
     self.closed = true
-    fill(self.runner)
+    self.runner.pool:fill()
   end
   return closed, message, code
 end
