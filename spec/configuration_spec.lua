@@ -56,12 +56,13 @@ describe("configuration", function()
         visibility_ms = 30000,
         failure_limit = 5,
         retry_delay_ms = 1000,
-        runner = "sandbox",
+        runner = { kind = "sandbox" },
+        runners = {},
         accounting = "cgroup",
         source_limit_bytes = 1 << 20,
         document_limit_bytes = 64 << 10,
-        policy = { from_bucket = false, limits = { memory_bytes = 1 << 30, cpu_ms = 60000, wall_ms = 180000,
-          output_bytes = 16 << 20, processes = 64, file_bytes = 256 << 20 } },
+        policy = { from_bucket = false, runners = { "default" }, limits = { memory_bytes = 1 << 30,
+          cpu_ms = 60000, wall_ms = 180000, output_bytes = 16 << 20, processes = 64, file_bytes = 256 << 20 } },
         log = { format = "auto", level = "info" },
       }, settings)
     end)
@@ -246,7 +247,7 @@ describe("configuration", function()
       refused("return { policy = 5 }", "policy: expected a table")
       refused("return { python = 'python3' }", "python: expected an absolute path")
       refused("return { var = '' }", "var: expected a text, found an empty text")
-      refused("return { runner = 'docker' }", 'runner: expected "sandbox", found "docker"')
+      refused("return { runner = 'docker' }", 'runner: expected docker { … } or sandbox {}, found "docker"')
       refused("return { cgroup_parent = 'submitter' }", "cgroup_parent: expected an absolute path")
       refused("return { processors = 0 }", "processors: expected a number from 0.1 to 1024")
       refused("return { processors = 1, accounting = 'rlimit' }", "processors: a share of them takes control groups")

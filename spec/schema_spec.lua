@@ -235,6 +235,50 @@ describe("schema.document", function()
   end)
 end)
 
+describe("schema's maps", function()
+  local map = {
+    type = "table",
+    fields = {
+      { name = "tools", type = "map", match = "^%l+$", expected = "a name of small letters", length = { 0, 3 },
+        default = {}, text = "More.", of = { type = "choice", of = {
+          { name = "saw", fields = { { name = "patience", type = "duration_ms", default = "5s" } } },
+          { name = "axe", fields = {} },
+        } } },
+      { name = "sizes", type = "map", match = "^%l+$", expected = "a name", of = { type = "size_bytes" } },
+    },
+  }
+
+  it("hold elements by names of the writer's own", function()
+    local made = schema.constructors(map)
+    assert.are.same({ tools = { big = { kind = "saw", patience_ms = 1000 }, small = { kind = "axe" } } },
+      schema.check(map, { tools = { big = made.saw { patience = "1s" }, small = made.axe() } }))
+    assert.are.same({ tools = {} }, schema.check(map, {}))
+    assert.are.same({ tools = {}, sizes = { a = 1024 } }, schema.check(map, { sizes = { a = "1K" } }))
+    assert.are.same({}, schema.check(map, {}, { defaults = false }))
+  end)
+
+  it("name what is wrong with an element or its name", function()
+    local axe = { kind = "axe" }
+    local function message(value) return select(2, schema.check(map, value)) end
+    assert.are.equal("tools: expected a table of names, each with saw { … } or axe {}, found the number 1",
+      message { tools = 1 })
+    assert.are.equal("tools.[1]: expected a name of small letters as its name", message { tools = { axe } })
+    assert.are.equal("tools.Axe: expected a name of small letters as its name", message { tools = { Axe = axe } })
+    assert.are.equal('tools.["a b"]: expected a name of small letters as its name',
+      message { tools = { ["a b"] = axe } })
+    assert.are.equal("tools.a: expected saw { … } or axe {}, found the boolean true",
+      message { tools = { a = true } })
+    assert.are.equal("tools: expected from 0 to 3 elements, found 4",
+      message { tools = { a = axe, b = axe, c = axe, d = axe } })
+    assert.matches("sizes.a: ", message { sizes = { a = "x" }, tools = {} }, 1, true)
+  end)
+
+  it("are documented by one row", function()
+    assert.are.same({ path = "tools", expected = "a table of names, each with saw { … } or axe {}", default = "none",
+      text = "More." }, schema.document(map)[1])
+  end)
+end)
+
 describe("schema's choices", function()
   local choice = {
     type = "table",

@@ -38,6 +38,10 @@ return {
   -- Which attempt the grade book shows: the "latest", or the "best", that with the most points.
   counts = "latest",
 
+  -- Where the program runs: one of the runners that the operator allows, by its name in the configuration; without a
+  -- word, or with "default", where all others do.
+  -- runner = "heavy",
+
   -- The reports beside the submission: <subid>.out (csv) and <subid>.result.json (json).
   publish = { "csv", "json" },
 }

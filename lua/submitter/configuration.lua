@@ -3,14 +3,15 @@
 --- The file is the one named by `--config`, else by SUBMITTER_CONFIG, else /etc/submitter/submitter.lua if there is
 --- one; never one that happens to lie in the current folder. With none, everything is embedded below ./var. It is
 --- loaded as text, and sees `getenv`, `string`, `table`, `math`, Lua's harmless basic functions and one for each kind of
---- part (`s3`, `sqs`, `directory`, `postgres`, `bucket`, `first`, `smtp`): no files, no programs.
+--- part (`s3`, `sqs`, `directory`, `postgres`, `bucket`, `first`, `smtp`, `sandbox`, `docker`): no files, no programs.
 ---
 --- Environment variables win over the file, because a container's image brings the file and its start the variables:
 --- SUBMITTER_VAR (`var`), SUBMITTER_POLICY (`policy.directory`), SUBMITTER_BUCKET (`bucket = s3 { name = … }`),
 --- SUBMITTER_QUEUE_URL and SUBMITTER_DEAD_LETTER_URL (`queue = sqs { url =, dead_letter_url = }`),
---- SUBMITTER_DATABASE_URL (`database = postgres { url = … }`). One that is empty counts as not set. What AWS's own tools
+--- SUBMITTER_DATABASE_URL (`database = postgres { url = … }`), SUBMITTER_RUNNER_IMAGE and SUBMITTER_RUNNER_SOCKET (`runner =
+--- docker { image =, socket = }`; `runners` are the file's alone). One that is empty counts as not set. What AWS's own tools
 --- read from the environment and from ~/.aws counts as it does for them: see submitter.aws. So do PostgreSQL's variables
---- and files for what a database's url leaves out.
+--- and files for what a database's url leaves out, and DOCKER_HOST or CONTAINER_HOST for a socket that nobody named.
 ---
 --- Relative paths count from the folder of the configuration file when they stand in it, otherwise (the default, the
 --- environment) from the current folder.
@@ -20,6 +21,7 @@
 
 local host = require "submitter.host"
 local mail = require "submitter.mail.fields"
+local runner = require "submitter.runner.fields"
 local schema = require "submitter.schema"
 local units = require "submitter.units"
 
@@ -139,7 +141,8 @@ configuration.description = {
     } },
     { name = "slots", type = "integer", range = { 1, 1024 },
       default = function() return math.min(1024, math.max(1, host.system.processors())) end,
-      default_text = "the number of processors", text = "How many submissions a worker has in flight." },
+      default_text = "the number of processors; 1 with accounting = \"container\"",
+      text = "How many submissions a worker has in flight." },
     { name = "visibility", type = "duration_ms", default = "30s", range = { "1s", "12h" },
       text = "For how long a received message is hidden; a worker extends it at half of that." },
     { name = "failure_limit", type = "integer", default = 5, range = { 1, 1000 },
@@ -148,10 +151,11 @@ configuration.description = {
       text = "The delay before the first retry; it doubles with each, up to 5m." },
     { name = "python", type = "string", match = "^/", expected = "an absolute path",
       default_text = "the newest /usr/bin/python3*", text = "The interpreter that runs submissions." },
-    { name = "runner", type = "enum", values = { "sandbox" }, default = "sandbox",
-      text = "Where submissions run." },
-    { name = "accounting", type = "enum", values = { "cgroup", "rlimit" }, default = "cgroup",
-      text = "How limits are enforced and usage is measured; rlimit where no cgroup can be had." },
+    runner.list[1],
+    runner.list[2],
+    { name = "accounting", type = "enum", values = { "cgroup", "container", "rlimit" }, default = "cgroup",
+      text = "How sandboxes enforce limits and measure: by cgroups of their own; by the counters of the container that "
+        .. "the worker is in, one submission at a time; or rlimit, where there is neither." },
     { name = "cgroup_parent", type = "string", match = "^/", expected = "an absolute path",
       default_text = "the cgroup of the worker",
       text = "The cgroup below which those of the sandboxes are made: its path from the hierarchy's root, as in "
@@ -222,8 +226,8 @@ local function new_environment(getenv)
   end
   return setmetatable(known, {
     __index = function(_, name)
-      error(("unknown name %q; a configuration sees s3, sqs, directory, postgres, bucket, first, smtp, getenv, string, "
-        .. "table, math and Lua's basic functions"):format(tostring(name)), 2)
+      error(("unknown name %q; a configuration sees s3, sqs, directory, postgres, bucket, first, smtp, sandbox, "
+        .. "docker, getenv, string, table, math and Lua's basic functions"):format(tostring(name)), 2)
     end,
   })
 end
@@ -309,6 +313,19 @@ local function apply_choice(field, raw, folder, getenv)
   end
 end
 
+-- The environment has a say in the one part that it names, not in each of several.
+local function nothing() return nil end
+
+local function apply_map(field, raw, folder)
+  local elements = rawget(raw, field.name)
+  for name in next, type(elements) == "table" and elements or {} do
+    local element = {}
+    for key, value in pairs(field.of) do element[key] = value end
+    element.name = name
+    apply({ element }, elements, folder, nothing)
+  end
+end
+
 -- Applies what is said of single fields (relative paths, environment variables) to a raw table, which it changes.
 function apply(fields, raw, folder, getenv)
   for _, field in ipairs(fields) do
@@ -324,6 +341,8 @@ function apply(fields, raw, folder, getenv)
       end
     elseif field.type == "choice" then
       apply_choice(field, raw, folder, getenv)
+    elseif field.type == "map" then
+      apply_map(field, raw, folder)
     else
       if field.path and folder and type(value) == "string" and value ~= "" and value:sub(1, 1) ~= "/" then
         rawset(raw, field.name, folder .. value)
@@ -414,9 +433,9 @@ function configuration.load(options)
   else
     message = problem
   end
-  if result and result.processors and result.accounting == "rlimit" then
-    result = nil
-    message = "processors: a share of them takes control groups; leave out either it or accounting = \"rlimit\""
+  if result then
+    local good, complaint = runner.settle(result, { getenv = getenv, slots = raw.slots })
+    if not good then result, message = nil, complaint end
   end
   if result and result.mail then
     local good, complaint = mail.check(result.mail)

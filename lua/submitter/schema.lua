@@ -20,6 +20,7 @@
 ---  - `duration_ms`: `"5s"` read into milliseconds; `range` in durations. The result is called `<name>_ms`
 ---  - `size_bytes`: `"256M"` read into bytes; `range` in sizes. The result is called `<name>_bytes`
 ---  - `list`: `of` (description of an element), `length` (`{least, most}`)
+---  - `map`: elements by names that the writer chooses: `of`, `length`; `match` (a Lua pattern for a name), `expected`
 ---  - `table`: `fields` (array of descriptions); absent, it stands with its fields' defaults unless `optional = true`
 ---  - `union`: `of` (array of descriptions); the first that fits counts
 ---  - `choice`: `of` (array of `{ name =, fields =, text = }`): a table whose `kind` names one of them, as the
@@ -110,6 +111,8 @@ function schema.expected(description)
     return (#quoted > 1 and "one of " or "") .. table.concat(quoted, ", ")
   elseif kind == "list" then
     return "a list of " .. schema.expected(description.of)
+  elseif kind == "map" then
+    return ("a table of names, each with %s"):format(schema.expected(description.of))
   elseif kind == "table" then
     return "a table"
   elseif kind == "union" then
@@ -208,6 +211,14 @@ local function name_text(name)
   return ("[%s]"):format(units.format_text(name, 60))
 end
 
+-- Of a key that may be of any type.
+local function key_text(key)
+  if type(key) == "string" then
+    return name_text(key)
+  end
+  return ("[%s]"):format(math.type(key) and tostring(key) or "a " .. type(key))
+end
+
 local function check_unknown(description, value, path, errors)
   local known, names = {}, {}
   for index, field in ipairs(description.fields) do
@@ -216,7 +227,7 @@ local function check_unknown(description, value, path, errors)
   local strangers, others = {}, {}
   for name in next, value do
     if type(name) ~= "string" then
-      others[#others + 1] = ("[%s]"):format(math.type(name) and tostring(name) or "a " .. type(name))
+      others[#others + 1] = key_text(name)
     elseif not known[name] then
       strangers[#strangers + 1] = name
     end
@@ -280,6 +291,33 @@ local function check_list(description, value, path, errors, options)
       break
     end
     result[index] = check(description.of, rawget(value, index), ("%s[%d]"):format(path, index), errors, options)
+  end
+  return result
+end
+
+local function check_map(description, value, path, errors, options)
+  if type(value) ~= "table" then
+    return report(errors, path, ("expected %s, found %s"):format(schema.expected(description), found(value)))
+  end
+  local names = {}
+  for name in next, value do
+    if type(name) == "string" and name:find(description.match) then
+      names[#names + 1] = name
+    else
+      report(errors, join(path, key_text(name)), ("expected %s as its name"):format(description.expected))
+    end
+  end
+  local length = description.length
+  if length and not in_range(#names, length) then
+    return report(errors, path, ("expected %s elements, found %d"):format(range_text(length), #names))
+  end
+  table.sort(names)
+  local result = {}
+  for _, name in ipairs(names) do
+    if errors.more then
+      break
+    end
+    result[name] = check(description.of, rawget(value, name), join(path, name), errors, options)
   end
   return result
 end
@@ -391,6 +429,8 @@ function check(description, value, path, errors, options)
     return check_table(description, value, path, errors, options)
   elseif kind == "list" then
     return check_list(description, value, path, errors, options)
+  elseif kind == "map" then
+    return check_map(description, value, path, errors, options)
   elseif kind == "union" then
     return check_union(description, value, path, errors, options)
   elseif kind == "choice" then
@@ -460,6 +500,8 @@ local function default_text(description)
     return ('"%s"'):format(default)
   elseif description.type == "choice" and type(default) == "table" then
     return default.kind .. " {}"
+  elseif description.type == "map" and next(default) == nil then
+    return "none"
   elseif type(default) == "table" or type(default) == "function" then
     return "a " .. type(default)
   end
@@ -482,7 +524,8 @@ end
 function schema.constructors(description)
   local result = {}
   for _, field in ipairs(description.fields) do
-    for _, part in ipairs(field.type == "choice" and field.of or {}) do
+    local choice = field.type == "map" and field.of or field
+    for _, part in ipairs(choice.type == "choice" and choice.of or {}) do
       result[part.name] = function(fields)
         if fields ~= nil and type(fields) ~= "table" then
           error(("expected %s { … }, found %s"):format(part.name, found(fields)), 2)

@@ -4,14 +4,15 @@
 local cases = require "submitter.cases"
 local duties = require "submitter.duties"
 local grading = require "submitter.grading"
+local heartbeat = require "submitter.heartbeat"
 local host = require "submitter.host"
 local lease = require "submitter.lease"
+local needs = require "submitter.needs"
 local notify = require "submitter.notify"
 local outage = require "submitter.outage"
 local pipeline = require "submitter.pipeline"
 local retry = require "submitter.retry"
 local services = require "submitter.services"
-local sql = require "submitter.database.statements.session"
 local submission = require "submitter.submission"
 
 local worker = {}
@@ -21,7 +22,7 @@ local worker = {}
 local RECEIVE_MS = 20000
 -- How often `once` looks whether others have finished what they hold.
 local ONCE_FIRST_MS, ONCE_LONGEST_MS = 20, 500
--- For so long `once` waits for a database that went away.
+-- For so long `once` waits for what every submission needs and went away: the database, an engine of containers.
 local ONCE_AWAY_MS = 30000
 -- After so many answers in a row that only somebody else's change could better (a right, a key, a queue that isn't there)
 -- `once` gives up.
@@ -41,7 +42,8 @@ Worker.__index = Worker
 --- A worker over the opened parts of a configuration (`services.open`).
 ---@async
 ---@param parts table configuration, store, queue, jobs; optional: cases (default: those of the bucket), database, duties
---- (of submitter.duties), policy_directory, runner (default: the built-in one), steps (default: `pipeline.steps()`)
+--- (of submitter.duties), policy_directory, runner (default: those of the configuration), steps (default:
+--- `pipeline.steps()`)
 ---@return Worker|nil
 ---@return string|nil message
 ---@return string|nil code
@@ -54,7 +56,7 @@ function worker.new(parts)
   local runner = parts.runner
   if not runner then
     local message, code
-    runner, message, code = require("submitter.runner.sandbox").open(parts.configuration)
+    runner, message, code = require("submitter.runner").open(parts.configuration, parts)
     if not runner then return nil, message, code end
   end
   local recorder = parts.database and require("submitter.record").new {
@@ -65,6 +67,7 @@ function worker.new(parts)
     cases = parts.cases or cases.bucket_source { store = parts.store }, recorder = recorder,
     database = parts.database, duties = parts.duties or duties.new {},
     policy_directory = parts.policy_directory, runner = runner, steps = parts.steps or pipeline.steps(),
+    needs = needs.of(parts.database, runner),
     in_flight = 0, stopping = false, waits_for_messages = false, changed = host.task.event(), graded = {},
     outage = outage.new(),
   }, Worker)
@@ -109,7 +112,7 @@ end
 -- Whether a message that fails once more is given up: never for what isn't its fault.
 function Worker:is_last(message)
   return message.failures + 1 >= self.configuration.failure_limit and not self.outage.is_on
-    and not self:database_problem()
+    and not self.needs:problem()
 end
 
 function Worker:grade(message, kept)
@@ -132,9 +135,10 @@ function Worker:grade(message, kept)
 end
 
 -- What isn't the message's fault isn't counted against it: it is given back. A worker that is to end with the queue has no
--- other end for what can't be graded than to give it up; but while its database is away that ends the worker (`serve_once`).
+-- other end for what can't be graded than to give it up; but while something that all need is away that ends the worker
+-- (`serve_once`).
 function Worker:notice(message, outcome)
-  local is_known = self:database_problem() ~= nil
+  local is_known = self.needs:problem() ~= nil
   if self.once then
     if is_known and outcome.kind == "retry" and outage.may_explain(outcome) then outcome.kind = "put_off" end
     return
@@ -232,21 +236,6 @@ function Worker:tell(problem)
   if not told then host.log.warn("worker_state_not_written", { reason = message }) end
 end
 
-function Worker:database_problem()
-  local away = self.database and self.database:state().away
-  return away and ("the database is away since %s: %s"):format(host.clock.utc(away.since_ms), away.reason) or nil
-end
-
--- Why `once` ends, where the database is not there, or no more for too long; nil where it is.
-function Worker:lacks_database(patience_ms)
-  if not self.database then return nil end
-  local away = self.database:state().away
-  if patience_ms > 0 and not (away and host.clock.now_ms() - away.since_ms >= patience_ms) then return nil end
-  local answer, message, code = self.database:query(sql.ping, {}, { safe = true })
-  if answer then return nil end
-  return message .. "; what is in the queue is left there", code
-end
-
 -- How many submissions may be in flight now. In an outage one is enough to find out whether it is over.
 function Worker:slots()
   return self.outage.is_on and 1 or self.configuration.slots
@@ -266,7 +255,7 @@ function Worker:receive(wait_ms)
     error(messages, 0)
   end
   if messages then self.last_poll_ms = host.clock.now_ms() end
-  self:tell(not messages and problem or self.outage_problem or self:database_problem())
+  self:tell(not messages and problem or self.outage_problem or self.needs:problem())
   return messages, problem, code
 end
 
@@ -308,12 +297,12 @@ function Worker:serve()
 end
 
 -- Polls until the queue holds nothing, also nothing that another worker has or that waits for its next try. Returns why it
--- gave up, where the queue goes on refusing or the database stays away.
+-- gave up, where the queue goes on refusing or something that all submissions need stays away.
 function Worker:serve_once()
   local rules = self.queue.once or EXACT
   local pause_ms, found_nothing, refusals = ONCE_FIRST_MS, 0, 0
   while not self.stopping do
-    local lacking, class = self:lacks_database(ONCE_AWAY_MS)
+    local lacking, class = self.needs:lacking(ONCE_AWAY_MS)
     if lacking then return lacking, class end
     if self.in_flight >= self.configuration.slots then
       self:wait_for_change()
@@ -350,17 +339,26 @@ function Worker:stop()
   if self.waits_for_messages then self.poller:cancel("the worker stops") end
 end
 
-function Worker:work(once)
-  -- Where nothing can be graded, messages are better left in the queue than taken and failed.
+-- Where nothing can be graded, messages are better left in the queue than taken and failed. What is only away may come
+-- back: that is waited for, but not by a worker that ends with the queue.
+function Worker:prepare(once)
   local warm, message, code = self.runner:warm(self.configuration.slots)
-  if not warm then return nil, message, code end
+  if not warm and (once or code ~= "unavailable") then return nil, message, code end
+  if not warm then host.log.error("runner_not_ready", { reason = message, class = code }) end
   if once then
-    message, code = self:lacks_database(0)
+    message, code = self.needs:lacking(0)
     if message then return nil, message, code end
   end
+  return true
+end
+
+function Worker:work(once)
+  local prepared, message, code = self:prepare(once)
+  if not prepared then return nil, message, code end
   local description = self.runner:describe()
   host.log.info("worker_started", {
-    slots = self.configuration.slots, once = once, runner = description.kind, python = description.version,
+    slots = self.configuration.slots, once = once, runner = description.kind, image = description.image,
+    python = description.version,
     accounting = description.accounting, processors = self.configuration.processors,
     bucket = services.describe(self.configuration.bucket), queue = services.describe(self.configuration.queue),
     database = self.database and self.database:describe(),
@@ -393,7 +391,9 @@ function Worker:run(options)
       self:stop()
     end)
   end
+  local life = heartbeat.start(self)
   local done, message, code = self:work(self.once)
+  life:stop()
   self.runner:close()
   for _, handle in ipairs(handles) do handle:close() end
   return done, message, code

@@ -276,6 +276,36 @@ describe("the command line", function()
       assert.truthy(ended.stdout:find("1 of 1 cases passed", 1, true))
     end)
 
+    it("runs the program where it is told to, else where the policy says #cgroup", function()
+      local config = folder:write("submitter.lua", 'return { runner = docker { image = "a:1", socket = "/none" }, '
+        .. "runners = { walls = sandbox {} } }")
+      local away = grade("right.py", "--config", config)
+      assert.equal(3, away.exit_code, away.stdout)
+      assert.truthy(away.stderr:find("engine away: ", 1, true), away.stderr)
+      local chosen = folder:write("policy.lua", 'return { runner = "walls" }')
+      for _, arguments in ipairs { { "--runner", "sandbox" }, { "--runner", "walls" }, { "--policy", chosen } } do
+        local ended = run("grade", fixture "sum/submissions/right.py", "--in", fixture "sum/test.in", "--out",
+          fixture "sum/test.out", "--config", config, "--format", "json", table.unpack(arguments))
+        assert.equal("sandbox", host.json.decode(ended.stdout).runner.kind, ended.stderr)
+      end
+      local ended = grade("right.py", "--config", config, "--runner", "docker")
+      assert.equal(3, ended.exit_code, ended.stdout)
+    end)
+
+    it("names the runners that there are", function()
+      local ended = grade("right.py", "--runner", "nowhere")
+      assert.equal(2, ended.exit_code)
+      assert.truthy(ended.stderr:find('there is no runner "nowhere": say sandbox, docker or one of default', 1, true))
+      ended = grade("right.py", "--runner", "docker")
+      assert.equal(2, ended.exit_code)
+      assert.truthy(ended.stderr:find("SUBMITTER_RUNNER_IMAGE", 1, true))
+      local chosen = folder:write("policy.lua", 'return { runner = "walls" }')
+      ended = run("grade", fixture "sum/submissions/right.py", "--in", fixture "sum/test.in", "--out",
+        fixture "sum/test.out", "--policy", chosen)
+      assert.equal(2, ended.exit_code)
+      assert.truthy(ended.stderr:find('runner: "walls" is none that the operator allows', 1, true))
+    end)
+
     it("names both numbers when there are more inputs than expected outputs", function()
       local path = folder:write("short.out", "6\n")
       local ended = run("grade", fixture "sum/submissions/right.py", "--in", fixture "sum/test.in", "--out", path)
@@ -467,6 +497,18 @@ describe("the command line", function()
     assert.equal(0, ended.exit_code, ended.stdout .. ended.stderr)
     assert.truthy(ended.stdout:find("warn memory limit   enforced for each process alone", 1, true), ended.stdout)
     assert.truthy(ended.stdout:find("ok   cpu limit", 1, true), ended.stdout)
+  end)
+
+  it("doctor says what is wrong with an engine, and asks nothing of walls that nobody uses", function()
+    local config = folder:write("submitter.lua",
+      ('return { var = %q, runner = docker { image = "a:1", socket = %q } }'):format(folder.var, folder.path .. "/none"))
+    local ended = run("doctor", "--config", config)
+    assert.equal(3, ended.exit_code, ended.stdout)
+    assert.truthy(ended.stdout:find("fail engine         engine away: " .. folder.path .. "/none", 1, true),
+      ended.stdout)
+    for _, name in ipairs { "namespaces", "user ids", "python", "control groups", "sandbox", "container" } do
+      assert.is_nil(ended.stdout:find("\n%l+%s+" .. name), name)
+    end
   end)
 
   it("doctor tries to write into the bucket, not to list it", function()

@@ -74,6 +74,52 @@ describe("submitter.cli.machine", function()
     end)
   end)
 
+  describe("container", function()
+    local most = 1 << 30
+
+    local function v2(group, limit)
+      return { ["/proc/self/mounts"] = "cgroup2 /sys/fs/cgroup cgroup2 ro 0 0\n", ["/proc/self/cgroup"] = "0::/\n",
+        ["/sys/fs/cgroup" .. group .. "/memory.max"] = limit }
+    end
+
+    it("reads the counters of both versions, wherever the group stands", function()
+      local finding = machine.container(described(v2("", "2147483648\n")), most)
+      assert.equal("ok", finding.state)
+      assert.equal("v2, those of the container; one submission at a time; 2G memory", finding.text)
+      local files = v2("/a/b", "2147483648\n")
+      files["/proc/self/cgroup"] = "0::/a/b\n"
+      assert.equal("ok", machine.container(described(files), most).state)
+      files = { ["/proc/self/mounts"] = "cgroup /sys/fs/cgroup/memory cgroup ro,memory 0 0\n",
+        ["/proc/self/cgroup"] = "12:pids:/x\n11:memory:/docker/ab\n",
+        -- Where control groups have no namespace of their own, the container's stands at the mount all the same.
+        ["/sys/fs/cgroup/memory/memory.limit_in_bytes"] = "2147483648\n" }
+      assert.matches("^v1, .* 2G memory$", machine.container(described(files), most).text)
+      files["/sys/fs/cgroup/memory/docker/ab/memory.limit_in_bytes"] = "3221225472\n"
+      assert.matches("^v1, .* 3G memory$", machine.container(described(files), most).text)
+    end)
+
+    it("wants room for the largest program, and what supervises it", function()
+      for _, limit in ipairs { "max\n", "9223372036854771712\n" } do
+        local finding = machine.container(described(v2("", limit)), most)
+        assert.equal("warn", finding.state)
+        assert.matches("no memory limit of its own", finding.text, 1, true)
+      end
+      local finding = machine.container(described(v2("", "1073741824\n")), most)
+      assert.equal("warn", finding.state)
+      assert.matches("its memory limit of 1G may end the worker", finding.text, 1, true)
+      assert.matches("give it 1152M, or lower policy.limits.memory", finding.remedy, 1, true)
+      assert.equal("ok", machine.container(described(v2("", tostring(1152 << 20))), most).state)
+    end)
+
+    it("says when there is none", function()
+      for _, files in ipairs { {}, v2("/elsewhere", "max\n") } do
+        local finding = machine.container(described(files), most)
+        assert.equal("fail", finding.state)
+        assert.matches("/sys/fs/cgroup", finding.remedy, 1, true)
+      end
+    end)
+  end)
+
   describe("cgroup", function()
     local v1 = "cgroup /sys/fs/cgroup/memory cgroup rw,nosuid,memory 0 0\n"
       .. "cgroup /sys/fs/cgroup/pids cgroup rw,nosuid,pids 0 0\n"

@@ -66,6 +66,21 @@ describe("the lookup", function()
     assert.are.equal("a/e/s.lua", loaded.name)
   end)
 
+  it("has the most special choice of a runner, of those that are allowed", function()
+    local runners = { "default", "heavy" }
+    local files = { ["a.lua"] = 'return { runner = "heavy" }', ["a/e.lua"] = 'return { runner = "default" }' }
+    local loaded = assert(load(files, { runners = runners }))
+    assert.are.equal("default", loaded.runner)
+    files["a/e.lua"] = nil
+    local heavy = assert(load(files, { runners = runners }))
+    assert.are.equal("heavy", heavy.runner)
+    assert.are_not.equal(loaded.sha256, heavy.sha256)
+    assert.is_nil(assert(policy.shipped()).runner)
+    local none, message, code = load(files, { runners = { "default" } })
+    assert.are.same({ "nil", "policy" }, { tostring(none), code })
+    assert.matches('a.lua: runner: "heavy" is none that the operator allows', message, 1, true)
+  end)
+
   it("reads the files anew each time", function()
     local files = { ["a.lua"] = "return { points = 2 }" }
     local before = assert(load(files))

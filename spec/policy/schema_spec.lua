@@ -44,6 +44,7 @@ describe("what a policy file may say", function()
       ["input: expected one of"] = { input = "word" },
       ["compare: expected"] = { compare = "fuzzy" },
       ["points: expected"] = { points = -1 },
+      ["runner: expected the name of a runner"] = { runner = "a b" },
       ["show: expected"] = { show = "visble" },
       ["show.tests: unknown field"] = { show = { tests = true, grade = true } },
       ["show.inputs: unknown field"] = { show = { inputs = true } },
@@ -68,6 +69,18 @@ describe("what a policy file may say", function()
       assert.is_nil(checked)
       assert.matches(name, message, 1, true)
     end
+  end)
+
+  it("chooses among the operator's runners", function()
+    local runners = { "default", "heavy" }
+    assert.are.equal("heavy", assert(policy_schema.check({ runner = "heavy" }, nil, runners)).runner)
+    assert.are.equal("default", assert(policy_schema.check({ runner = "default" }, nil, runners)).runner)
+    assert.is_nil(assert(policy_schema.check({}, nil, runners)).runner)
+    assert.are.equal("any", assert(policy_schema.check({ runner = "any" })).runner)
+    local checked, message = policy_schema.check({ runner = "light" }, nil, runners)
+    assert.is_nil(checked)
+    assert.are.equal('runner: "light" is none that the operator allows (runners in the configuration); known are '
+      .. "default, heavy", message)
   end)
 
   it("has one line about each field", function()

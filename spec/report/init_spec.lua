@@ -42,6 +42,18 @@ local function order_of(text)
 end
 
 describe("the whole truth", function()
+  it("says in which image a program ran, also to its students", function()
+    local description = { kind = "docker", language = "python", version = "3.9.21", accounting = "container",
+      image = "submitter-python:3.9", image_id = "sha256:00" }
+    local made = job { runner_description = description }
+    local document = report.document(made)
+    local view = assert(report.view(document, made.policy))
+    for _, shown in ipairs { document, view, report.renumbered(document, 3, 4) } do
+      local decoded = assert(host.json.decode(host.json.encode(shown)))
+      assert.are.same(description, decoded.runner)
+    end
+  end)
+
   it("has the fields of schema 1 in their order", function()
     assert.are.equal("schema subid admin event assignment tokens mode verdict reason passed total points max_points "
       .. "cases limits policy source_sha256 cases_sha256 cases_source runner attempt run submitted_at started_at "
@@ -60,6 +72,7 @@ describe("the whole truth", function()
     assert.are.equal(2000, document.limits.cpu_ms)
     assert.are.equal("shipped default", document.policy.name)
     assert.are.equal("3.11.2", document.runner.version)
+    assert.are.equal(host.json.null, document.runner.image)
     assert.are.equal(2, document.attempt)
     assert.are.equal(3, document.run)
     assert.are.equal("2023-11-14T22:13:20.000Z", document.submitted_at)

@@ -8,6 +8,7 @@ local options = require "submitter.cli.options"
 local pairing = require "submitter.cases.pairs"
 local pipeline = require "submitter.pipeline"
 local policy = require "submitter.policy"
+local runners = require "submitter.runner"
 local terminal = require "submitter.cli.terminal"
 
 local desk = {}
@@ -135,18 +136,27 @@ function desk.policy(what)
   end
   files[#files + 1] = what.above
   local loaded, message = policy.load {
-    files = files, ceilings = what.configuration.policy.limits, directory = what.directory, location = what.location,
+    files = files, ceilings = what.configuration.policy.limits, runners = what.configuration.policy.runners,
+    directory = what.directory, location = what.location,
   }
   if not loaded then return nil, message, what.named and "usage" or "environment" end
   return loaded
 end
 
---- The code of a failure of `desk.run` on files that the user named: cases, and the policy where he named one.
+--- Adds the option that chooses where the program runs.
+---@param parser table argparse's
+function desk.runner_option(parser)
+  parser:option("--runner"):argname("KIND")
+    :description("where the program runs, whatever the policy says: sandbox, docker, or a name from runners in the "
+      .. "configuration")
+end
+
+--- The code of a failure of `desk.run` on what the user named: cases, the runner, and the policy where he named one.
 ---@param kind string|nil the pipeline's code
 ---@param named string|nil what --policy named
 ---@return "usage"|"environment"
 function desk.code(kind, named)
-  local is_users = kind == "instructor" or kind == "policy" and named ~= nil
+  local is_users = kind == "instructor" or kind == "usage" or kind == "policy" and named ~= nil
   return is_users and "usage" or "environment"
 end
 
@@ -176,27 +186,20 @@ end
 local function watched(runner, watch)
   if not watch then return runner end
   return {
-    start = function(_, wanted)
-      local session, message, code = runner:start(wanted)
+    start = function(_, wanted, about)
+      local session, message, code = runner:start(wanted, about)
       if not session then return nil, message, code end
       return setmetatable({ session = session, watch = watch }, WatchedSession)
     end,
   }
 end
 
---- Runs a program on cases within the walls, with a progress bar.
----@async
----@param what {command:string, file:string, source:string, cases:table, policy:Policy, runner:table, mode:string,
---- configuration:table, watch:fun(number:integer, result:SandboxResult)|nil} command: for a complaint; file: how the user called
---- the program; cases: as of a source; watch: is shown each result whole
----@return table|nil job with its results and verdict; `REJ` where the program can't be graded, with the reason
----@return string|nil message
----@return string|nil kind the pipeline's code
-function desk.run(what)
+-- Runs it where one is open.
+local function run_by(runner, what)
   local bar, label = terminal.progress(#what.cases.cases), what.file:match "[^/]*$"
   local job = pipeline.desk {
     source = what.source, cases = what.cases, policy = what.policy,
-    runner = watched(what.runner, what.watch), mode = what.mode, configuration = what.configuration,
+    runner = watched(runner, what.watch), mode = what.mode, configuration = what.configuration,
     progress = function(number) bar:update(number, label) end,
   }
   bar:update(0, label)
@@ -214,6 +217,23 @@ function desk.run(what)
     return nil, failure, kind
   end
   return job
+end
+
+--- Runs a program on cases within the walls, with a progress bar.
+---@async
+---@param what {command:string, file:string, source:string, cases:table, policy:Policy, runner:string|nil, mode:string,
+--- configuration:table, watch:fun(number:integer, result:SandboxResult)|nil} command: for a complaint; file: how the user called
+--- the program; cases: as of a source; runner: what --runner named; watch: is shown each result whole
+---@return table|nil job with its results and verdict; `REJ` where the program can't be graded, with the reason
+---@return string|nil message
+---@return string|nil kind the pipeline's code, or "usage"
+function desk.run(what)
+  local runner, message, code = runners.open(what.configuration, nil, what.runner or what.policy.runner)
+  if not runner then return nil, message, code end
+  local returned, job, failure, kind = xpcall(run_by, debug.traceback, runner, what)
+  runner:close()
+  if not returned then error(job, 0) end
+  return job, failure, kind
 end
 
 return desk

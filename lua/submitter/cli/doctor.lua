@@ -1,4 +1,5 @@
 --- `submitter doctor`: what this machine can enforce and what is reachable, by trying it where that is possible.
+local containers = require "submitter.cli.containers"
 local host = require "submitter.host"
 local kernel = require "submitter.kernel"
 local machine = require "submitter.cli.machine"
@@ -6,17 +7,18 @@ local options = require "submitter.cli.options"
 local policy = require "submitter.policy"
 local python = require "submitter.python"
 local reach = require "submitter.cli.reach"
+local runner_fields = require "submitter.runner.fields"
 local services = require "submitter.services"
 local terminal = require "submitter.cli.terminal"
+local trial = require "submitter.cli.trial"
 local units = require "submitter.units"
-local walls = require "submitter.cli.walls"
 
 local command = { name = "doctor", summary = "what this machine can enforce, and what to do about it" }
 
 function command.describe(parser)
   parser:description("Looks at the kernel, the programs, the Python interpreter, the folders, tries bucket, queue and "
-    .. "database with the credentials that it finds, and builds one sandbox to run a few programs in it. Exits 3 when "
-    .. "something needed fails; each finding says what to do.\n\nExample: submitter doctor")
+    .. "database with the credentials that it finds, and builds a sandbox, or starts a container, to run a few programs "
+    .. "in it. Exits 3 when something needed fails; each finding says what to do.\n\nExample: submitter doctor")
 end
 
 local function finding(state, name, text, remedy)
@@ -37,8 +39,12 @@ local function user_name(user_id)
   return nil
 end
 
-local function programs()
+-- Of those of the walls only where they are needed: in containers they are the image's.
+local function programs(has_sandbox)
   local folder = host.system.executable():match "^(.*)/"
+  if not has_sandbox then
+    return finding("ok", "programs", ("submitter %s in %s"):format(host.system.version(), folder))
+  end
   local missing = {}
   for _, name in ipairs { "submitter-sandbox", "submitter-runner" } do
     if not exists(folder .. "/" .. name) then missing[#missing + 1] = name end
@@ -98,6 +104,7 @@ end
 local function policies(opened)
   local loaded, message = policy.load {
     directory = opened.policy_directory, ceilings = opened.configuration.policy.limits,
+    runners = opened.configuration.policy.runners,
   }
   if not loaded then return finding("fail", "policy", message, "mend the file that the message names") end
   return finding("ok", "policy", ("%s: %s memory, %s CPU, %s wall clock a case"):format(loaded.name,
@@ -105,82 +112,63 @@ local function policies(opened)
     units.format_ms(loaded.limits.wall_ms)))
 end
 
--- Time enough on a slow machine, too; what is to go to its limit of time needn't have that long.
-local limits = {
-  memory_bytes = 64 << 20, cpu_ms = 3000, wall_ms = 15000, output_bytes = 65536, processes = 16, file_bytes = 1 << 20,
-}
-local short_limits = {}
-for name, value in pairs(limits) do short_limits[name] = value end
-short_limits.cpu_ms = 300
-
---- What the probe sees outside, to compare with.
-local function outside(path)
-  local result = host.child.run {
-    program = path, arguments = { "-I", "-c", walls.probe, "namespaces" }, environment = { LANG = "C.UTF-8" },
-  }
-  return result and result.stdout or ""
+-- Where programs run within walls that this program builds itself.
+local function try_sandbox(configured, settings, show)
+  local found, path = interpreter(configured.python)
+  show(found)
+  if not path then return end
+  local one, message = require("submitter.runner.sandbox").open(configured, settings)
+  if not one then return show(finding("fail", "sandbox", message, "see the message")) end
+  for _, each in ipairs(trial.run(one)) do show(each) end
+  one:close()
 end
 
---- A program that goes to a limit: does it end there? Without control groups each process is bounded by itself, and one that
---- gets no more memory fails like any other.
-local function limit(box, number, name, accounting)
-  local ending = name == "memory" and accounting == "rlimit" and "exit" or name
-  local case = box:case {
-    number = number, arguments = { name == "cpu" and "endless" or name },
-    limits = name == "cpu" and short_limits or nil,
-  }
-  local title = name .. " limit"
-  if not case or case.ending ~= ending or case.exit_code == 0 then
-    return finding("fail", title, "not enforced: the program ended by "
-      .. (case and case.ending or "a fault of the sandbox"), "control groups are needed for it; see the lines above")
-  elseif ending ~= name then
-    return finding("warn", title, "enforced for each process alone: it multiplies with them; too much shows as RTE",
-      "accounting = \"cgroup\" in the configuration, where control groups can be had")
+-- Where they run in containers.
+local function try_container(configured, settings, show)
+  local facts, problem = require("submitter.engine.probe").probe(settings)
+  local about = setmetatable({ processors = configured.processors }, { __index = settings })
+  local is_ready = true
+  for _, each in ipairs(containers.judge(facts, about, problem)) do
+    is_ready = is_ready and each.state ~= "fail"
+    show(each)
   end
-  return finding("ok", title, "enforced")
+  if not is_ready then return end
+  local one, message = require("submitter.runner.container").open(configured, settings)
+  if not one then return show(finding("fail", "container", message, "see the message")) end
+  for _, each in ipairs(trial.run(one)) do show(each) end
+  one:close()
 end
 
-local function try_cases(box, path)
-  local seen, message = box:case { number = 1, arguments = { "look" } }
-  if not seen then return { finding("fail", "a program", message, "see the message") } end
-  if seen.ending ~= "exit" or seen.exit_code ~= 0 then
-    local complaint = seen.stderr:match "([^\n]+)%s*$" or "nothing on standard error"
-    return { finding("fail", "a program", ("a small program didn't run: %s (%s)"):format(seen.ending, complaint),
-      "check that the interpreter works: " .. "python3 -c 'import socket'") }
+local kinds = { sandbox = try_sandbox, docker = try_container }
+
+-- Every runner that the configuration has. Of several each is named, before what is found about it.
+local function runners(configured, show)
+  local names = runner_fields.names(configured)
+  for _, name in ipairs(names) do
+    local settings = name == runner_fields.DEFAULT and configured.runner or configured.runners[name]
+    if #names > 1 then
+      show(finding("ok", "runner", ("%s: %s"):format(name, settings.image and "a container of " .. settings.image
+        or "the walls that are built in")))
+    end
+    kinds[settings.kind](configured, settings, show)
   end
-  local findings = walls.judge(seen.stdout, outside(path))
-  table.insert(findings, 1, finding("ok", "a program", ("ran in %d ms (%d ms CPU, %s)"):format(
-    seen.wall_ms, seen.cpu_ms, units.format_bytes(seen.memory_bytes))))
-  for number, name in ipairs { "memory", "cpu" } do
-    findings[#findings + 1] = limit(box, number + 1, name, box:info().accounting)
-  end
-  return findings
 end
 
-local function sandbox(configured, path)
-  local began = host.clock.monotonic_ms()
-  local box, message = host.sandbox.start {
-    limits = limits, interpreter = path, accounting = configured.accounting, cgroup_parent = configured.cgroup_parent,
-    processors = configured.processors,
-  }
-  if not box then
-    return { finding("fail", "sandbox", message, "the message names the wall and what to do about it") }
+-- What the kernel says, as far as it matters: an engine of containers has its own view of control groups and users.
+local function kernel_findings(configured, show)
+  show(machine.kernel(kernel.read))
+  if runner_fields.has_sandbox(configured) then
+    local user_id = host.system.user_id()
+    show(machine.namespaces(kernel.read, exists, user_id))
+    show(machine.apparmor(kernel.read, user_id, load_profile()))
+    if configured.accounting == "container" then
+      show(machine.container(kernel.read, configured.policy.limits.memory_bytes))
+    else
+      show(machine.cgroup(kernel.read, exists))
+    end
+    show(machine.user(kernel.read, exists, user_id, user_name(user_id)))
   end
-  local taken = host.clock.monotonic_ms() - began
-  local info = box:info()
-  local findings = { finding("ok", "sandbox", ("built in %d ms, accounting by %s"):format(taken, info.accounting)) }
-  local submitted
-  submitted, message = box:submit {
-    files = { { name = "doctor.py", data = walls.probe } }, program = "doctor.py", limits = limits,
-  }
-  local tried = submitted and try_cases(box, path) or { finding("fail", "a program", message, "see the message") }
-  table.move(tried, 1, #tried, 2, findings)
-  local closed
-  closed, message = box:close()
-  if not closed then
-    findings[#findings + 1] = finding("fail", "clean-up", message, "remove what the message names by hand")
-  end
-  return findings
+  show(machine.seccomp(kernel.read))
 end
 
 --- What the worker opens: by the names of the parts and of the findings about them.
@@ -221,21 +209,11 @@ function command.run(arguments)
     unwritten = unwritten or not flushed and problem
   end
 
-  local user_id = host.system.user_id()
-  show(programs())
-  show(machine.kernel(kernel.read))
-  show(machine.namespaces(kernel.read, exists, user_id))
-  show(machine.apparmor(kernel.read, user_id, load_profile()))
-  show(machine.cgroup(kernel.read, exists))
-  show(machine.seccomp(kernel.read))
-  show(machine.user(kernel.read, exists, user_id, user_name(user_id)))
-  local found, path = interpreter(configured.python)
-  show(found)
+  show(programs(runner_fields.has_sandbox(configured)))
+  kernel_findings(configured, show)
   parts(configured, show)
   if configured.mail then show(reach.mail(configured.mail)) end
-  if path then
-    for _, one in ipairs(sandbox(configured, path)) do show(one) end
-  end
+  runners(configured, show)
   if unwritten then return nil, "can't write to standard output: " .. unwritten, "environment" end
   if failed then return nil, "something that is needed failed; see the lines marked fail", "environment" end
   return 0

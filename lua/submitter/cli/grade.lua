@@ -4,12 +4,11 @@ local host = require "submitter.host"
 local options = require "submitter.cli.options"
 local report = require "submitter.report"
 local result = require "submitter.cli.result"
-local sandbox = require "submitter.runner.sandbox"
 
 local command = { name = "grade", summary = "grade one local program on local cases" }
 
 function command.describe(parser)
-  parser:description("Runs FILE.py in the sandbox once per case, compares, and shows the whole truth: nothing is "
+  parser:description("Runs FILE.py within the walls once per case, compares, and shows the whole truth: nothing is "
     .. "uploaded or published. Exits 0 when all passed, 1 when something failed.\n\nExample: submitter grade sum.py "
     .. "--in test.in --out test.out")
   parser:argument("FILE.py"):target("file"):argname("FILE.py"):description "the program, Python"
@@ -19,6 +18,7 @@ function command.describe(parser)
     :description "expected outputs, one case a line, as many as inputs (not with a folder of pairs)"
   parser:option("--policy"):argname("FILE")
     :description "a policy of your own over the shipped default"
+  desk.runner_option(parser)
   parser:option("--mode"):argname("MODE"):choices({ "test", "grade" }):default("test")
     :description "what the policy is told: test or grade"
   parser:option("--format"):argname("FORMAT"):choices({ "table", "csv", "json" }):default("table")
@@ -45,13 +45,10 @@ function command.run(arguments)
   local chosen
   chosen, message, code = desk.policy { configuration = configuration, named = arguments.policy }
   if not chosen then return nil, message, code end
-  local runner
-  runner, message = sandbox.open(configuration)
-  if not runner then return nil, message, "environment" end
   local job, kind
   job, message, kind = desk.run {
-    command = command.name, file = arguments.file, source = source, cases = read, policy = chosen, runner = runner,
-    mode = arguments.mode, configuration = configuration,
+    command = command.name, file = arguments.file, source = source, cases = read, policy = chosen,
+    runner = arguments.runner, mode = arguments.mode, configuration = configuration,
   }
   if not job then return nil, message, desk.code(kind, arguments.policy) end
   local document = report.document(job)

@@ -14,8 +14,8 @@ cli.exit = { done = 0, failed = 1, usage = 2, environment = 3, internal = 4 }
 
 --- In the order of the help.
 local names = {
-  "serve", "grade", "submit", "notify", "status", "deadletters", "cases", "database", "results", "regrade", "purge",
-  "doctor",
+  "serve", "grade", "submit", "notify", "status", "health", "deadletters", "cases", "database", "results", "regrade",
+  "purge", "doctor",
 }
 
 -- The commands that this call can be about: the one that is named first, so that its start doesn't pay for all others; or all

@@ -1,7 +1,12 @@
 --- What the kernel says about itself, for `submitter doctor`. Nothing is tried here; each finding is
 --- { state = "ok"|"warn"|"fail", name, text, remedy = text or nil }. Files are read through a function, so that specs
 --- can describe any machine.
+local units = require "submitter.units"
+
 local machine = {}
+
+-- What the worker and what supervises need beside the program.
+local CONTAINER_RESERVE_BYTES = 128 << 20
 
 local namespaces = { "user", "pid", "mnt", "net", "ipc", "uts", "cgroup" }
 local controllers = { "memory", "pids", "cpuacct" }
@@ -164,6 +169,53 @@ function machine.cgroup(read, exists)
       "boot with swapaccount=1, or switch swap off: swapoff -a")
   end
   return finding("ok", "control groups", text)
+end
+
+-- A limit of memory that is one: version 2 says "max" where there is none, version 1 the largest multiple of a page.
+local function memory_limit(text)
+  local bytes = first_number(text)
+  return bytes and bytes < 1 << 60 and bytes or nil
+end
+
+-- The files of the group that this process is in, which may stand at the mount itself: within a container it does.
+local function own_group(read, version, places)
+  local mount = version == "v1" and places.memory or places.unified
+  local lines = "\n" .. (read "/proc/self/cgroup" or "")
+  local pattern = version == "v1" and "\n%d+:[^:\n]*memory[^:\n]*:(/[^\n]*)" or "\n0::(/[^\n]*)"
+  local group = lines:match(pattern)
+  local file = version == "v1" and "/memory.limit_in_bytes" or "/memory.max"
+  for _, place in ipairs { mount .. (group and group ~= "/" and group or ""), mount } do
+    local text = read(place .. file)
+    if text then return text end
+  end
+end
+
+--- The counters of the container that this worker is in: can they be read, and is there room for what a policy may allow?
+---@param read fun(path:string):string|nil
+---@param most_bytes integer the most memory that a policy may allow a case
+---@return table finding
+function machine.container(read, most_bytes)
+  local version, places = cgroup_mounts(read "/proc/self/mounts")
+  local text = version and own_group(read, version, places)
+  if not text then
+    return finding("fail", "control groups", "no counters of a container can be read here",
+      "use accounting = \"container\" only within one, which sees /sys/fs/cgroup, read-only")
+  end
+  local limit = memory_limit(text)
+  local told = ("%s, those of the container; one submission at a time"):format(version)
+  local wanted = most_bytes + CONTAINER_RESERVE_BYTES
+  -- Not rounded to fewer digits, which might be too little.
+  local wanted_text = ("%dM"):format((wanted + (1 << 20) - 1) >> 20)
+  if not limit then
+    return finding("warn", "control groups", told .. "; it has no memory limit of its own",
+      ("give it one, of %s or more: a program may have too much for a moment before it is ended"):format(
+        wanted_text))
+  elseif limit < wanted then
+    return finding("warn", "control groups", ("%s; its memory limit of %s may end the worker with a program that is "
+      .. "allowed %s"):format(told, units.format_bytes(limit), units.format_bytes(most_bytes)),
+      ("give it %s, or lower policy.limits.memory in the configuration"):format(wanted_text))
+  end
+  return finding("ok", "control groups", ("%s; %s memory"):format(told, units.format_bytes(limit)))
 end
 
 --- Filters of system calls.

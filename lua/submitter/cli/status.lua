@@ -1,14 +1,10 @@
 --- `submitter status`: what waits, what is being graded, what was given up.
 local host = require "submitter.host"
-local jobs = require "submitter.jobs"
 local options = require "submitter.cli.options"
 local terminal = require "submitter.cli.terminal"
+local workers = require "submitter.cli.workers"
 
 local command = { name = "status", summary = "what waits, what runs, what was given up" }
-
---- Making a worker's folder takes no time, but many may start at once.
-local GATE_WAIT_MS = 5000
-local STATE_LIMIT_BYTES = 64 << 10
 
 function command.describe(parser)
   parser:description("Shows how many messages wait, which submissions are being graded, how many messages were given "
@@ -17,63 +13,23 @@ function command.describe(parser)
     :description "table or json"
 end
 
---- A living worker has its folder locked. What a killed one left stays until the next worker starts, and its messages
---- come back by themselves.
-local function is_alive(directory, worker)
-  if worker.type ~= "directory" then return false end
-  local lock, _, code = directory:lock("jobs/" .. worker.name .. "/.", { shared = true })
-  if lock then lock:release() end
-  return code == "busy"
-end
-
---- What a worker wrote last about its queue; nothing where it is just writing it.
-local function read_state(directory, worker)
-  local text = directory:read(("jobs/%s/%s"):format(worker, jobs.state_file), { limit_bytes = STATE_LIMIT_BYTES })
-  local state = text and host.json.decode(text)
-  if type(state) ~= "table" then return {} end
-  return {
-    last_poll_ms = math.type(state.last_poll_ms) == "integer" and state.last_poll_ms or nil,
-    problem = type(state.problem) == "string" and state.problem or nil,
-  }
-end
-
-local function read_jobs(directory, worker)
-  local running = {}
-  -- A worker that ends while this looks takes its folder along: that is no failure.
-  for _, job in ipairs(directory:list("jobs/" .. worker) or {}) do
-    local about = job.type == "directory" and directory:stat("jobs/" .. worker .. "/" .. job.name)
-    if about then running[#running + 1] = { worker = worker, job = job.name, since_ms = about.modified_ms } end
-  end
-  return running
-end
-
---- What the job folders tell of the workers on this machine: { name, last_poll_ms, problem }, and { worker, job, since_ms }
---- for each submission in flight.
+--- What the job folders tell of the workers on this machine, and { worker, job, since_ms } for each submission in flight.
 local function look_at_workers(directory)
-  local workers, running = {}, {}
-  local folders, message, code = directory:list "jobs"
-  if not folders then
-    if code == "ENOENT" then return workers, running end
-    return nil, message
+  local found, message = workers.look(directory)
+  if not found then return nil, message end
+  local running = {}
+  for _, worker in ipairs(found) do
+    local own = workers.jobs(directory, worker.name)
+    table.move(own, 1, #own, #running + 1, running)
   end
-  -- Workers start under this lock, so that none finds its new folder locked by the look at it.
-  local gate <close> = directory:lock("jobs/.", { shared = true, wait_ms = GATE_WAIT_MS })
-  for _, folder in ipairs(gate and folders or {}) do
-    if is_alive(directory, folder) then
-      local state = read_state(directory, folder.name)
-      workers[#workers + 1] = { name = folder.name, last_poll_ms = state.last_poll_ms, problem = state.problem }
-      local own = read_jobs(directory, folder.name)
-      table.move(own, 1, #own, #running + 1, running)
-    end
-  end
-  return workers, running
+  return found, running
 end
 
 local show = {}
 
-function show.json(services, depth, workers, running)
+function show.json(services, depth, found, running)
   local polled, in_flight = host.json.array {}, host.json.array {}
-  for _, worker in ipairs(workers) do
+  for _, worker in ipairs(found) do
     polled[#polled + 1] = { name = worker.name, problem = worker.problem,
       last_poll = worker.last_poll_ms and host.clock.utc(worker.last_poll_ms) }
   end
@@ -112,17 +68,17 @@ local function show_rows(columns, rows, colour)
   io.stdout:write("\n", table.concat(terminal.table(columns, rows, { colour = colour }), "\n"), "\n")
 end
 
-function show.table(services, depth, workers, running)
+function show.table(services, depth, found, running)
   local colour = terminal.has_colour(1)
   local pen = terminal.pen(colour)
   io.stdout:write("var        ", terminal.escape(services.directory:path()), "\n")
   local function plain(text) return text end
   show_depth(depth, services.queue.depth_is_approximate and "about so many " or "", plain,
     function(text) return pen("red", text) end)
-  line("workers", #workers, plain, "on this machine")
+  line("workers", #found, plain, "on this machine")
   line("in flight", #running, plain, "submissions that they are at")
   local now_ms, rows = host.clock.now_ms(), {}
-  for _, worker in ipairs(workers) do
+  for _, worker in ipairs(found) do
     rows[#rows + 1] = {
       worker.name, worker.last_poll_ms and since(now_ms, worker.last_poll_ms) or "never",
       terminal.escape(worker.problem or ""),
@@ -138,9 +94,9 @@ end
 function command.run(arguments)
   return options.with_services(arguments, { "var", "queue" }, function(services)
     local depth, problem = services.queue:depth()
-    local workers, running = look_at_workers(services.directory)
-    if not workers then return nil, running, "environment" end
-    show[arguments.format](services, depth or {}, workers, running)
+    local found, running = look_at_workers(services.directory)
+    if not found then return nil, running, "environment" end
+    show[arguments.format](services, depth or {}, found, running)
     -- What the workers say is worth the most when the queue says nothing.
     if not depth then return nil, problem, "environment" end
     return 0

@@ -1,18 +1,17 @@
 --- The walls as a program within them finds them, for `submitter doctor`: a small program that looks around and tries to get
 --- out, and what its answers mean. Findings are as those of machine.lua.
+local host = require "submitter.host"
+
 local walls = {}
 
 local namespaces = { "user", "pid", "mnt", "net", "ipc", "uts", "cgroup" }
 local devices = "full null random urandom zero"
 
---- Python. Its argument says what it is to do: "look" (prints a line "name value" for each thing that it finds),
---- "namespaces" (only those, as they are outside), "memory" (takes ever more), "endless" (never ends).
+--- Python. Its argument says what it is to do: "look" (prints a line "name value" for each thing that it finds), "memory" (takes
+--- ever more), "endless" (never ends).
 walls.probe = [[
 import os, socket, sys
 kind = sys.argv[1]
-def namespaces():
-    for name in "user pid mnt net ipc uts cgroup".split():
-        print("namespace." + name, os.readlink("/proc/self/ns/" + name))
 if kind == "memory":
     kept = []
     while True:
@@ -20,9 +19,6 @@ if kind == "memory":
 elif kind == "endless":
     while True:
         pass
-elif kind == "namespaces":
-    namespaces()
-    sys.exit()
 def refused(attempt):
     try:
         attempt()
@@ -32,7 +28,8 @@ def refused(attempt):
 def write(path):
     open(path, "w").close()
     os.unlink(path)
-namespaces()
+for name in "user pid mnt net ipc uts cgroup".split():
+    print("namespace." + name, os.readlink("/proc/self/ns/" + name))
 print("network", refused(lambda: socket.create_connection(("192.0.2.1", 80), 0.2)))
 print("system", refused(lambda: write("/usr/submitter-doctor")))
 print("source", refused(lambda: open(sys.argv[0], "a")))
@@ -47,6 +44,20 @@ for line in open("/proc/self/status"):
         print(name, value.strip())
 print("end .")
 ]]
+
+local OUTSIDE = [[for name; do echo "namespace.$name $(readlink "/proc/self/ns/$name")"; done]]
+
+--- The namespaces of this process, as the probe tells those within. It takes no interpreter, which a machine that has the
+--- programs run in containers may not have.
+---@async
+---@return string
+function walls.outside()
+  local result = host.child.run {
+    program = "/bin/sh", arguments = { "-c", OUTSIDE, "sh", table.unpack(namespaces) },
+    environment = { PATH = "/usr/bin:/bin" },
+  }
+  return result and result.stdout or ""
+end
 
 local function answers(printed)
   local said = {}
@@ -116,7 +127,7 @@ end
 
 --- What the probe's answers mean, wall by wall.
 ---@param inside string what it printed within the walls, asked to look
----@param outside string what it printed outside, asked for the namespaces
+---@param outside string of walls.outside
 ---@return table[] findings
 function walls.judge(inside, outside)
   local within, without = answers(inside), answers(outside)

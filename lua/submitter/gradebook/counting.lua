@@ -29,7 +29,7 @@ function counting.rule(services, location)
   local loaded
   loaded, message, code = policy.load {
     directory = services.policy_directory, location = location, files = files,
-    ceilings = services.configuration.policy.limits,
+    ceilings = services.configuration.policy.limits, runners = services.configuration.policy.runners,
   }
   if not loaded then
     return nil, ("which attempt counts can't be told: %s"):format(host.text.repair(message)), code

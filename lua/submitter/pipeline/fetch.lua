@@ -71,7 +71,7 @@ local function load_policy(job)
   local loaded
   loaded, message, code = policy.load {
     directory = job.policy_directory, location = job.location, files = files,
-    ceilings = job.configuration.policy.limits,
+    ceilings = job.configuration.policy.limits, runners = job.configuration.policy.runners,
   }
   if not loaded then return nil, message, code end
   job.policy = loaded

@@ -4,12 +4,16 @@ local host = require "submitter.host"
 
 local session = {}
 
+-- Whose it is, and which of the operator's runners the policy chose.
+local function start(job)
+  local about = { subid = job.location and job.location.subid, runner = job.policy.runner }
+  return job.runner:start(job.policy.limits, about)
+end
+
 --- Begins to build it.
 ---@param job table
 function session.prepare(job)
-  job.sandbox_starting = host.task.spawn("sandbox of " .. job.location.subid, function()
-    return job.runner:start(job.policy.limits)
-  end)
+  job.sandbox_starting = host.task.spawn("sandbox of " .. job.location.subid, start, job)
 end
 
 --- Waits until it stands. Builds it where nobody began to.
@@ -26,7 +30,7 @@ function session.take(job)
     job.sandbox_starting = nil
     if not ended then return nil, "the sandbox didn't start: " .. tostring(started), "sandbox" end
   else
-    started, message, code = job.runner:start(job.policy.limits)
+    started, message, code = start(job)
   end
   if not started then return nil, message, code end
   job.sandbox = started

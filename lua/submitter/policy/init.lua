@@ -22,16 +22,17 @@ local NOTE_BYTES = 500
 ---@field late "grade"|"refuse"
 ---@field tokens "any"|"known"
 ---@field counts "latest"|"best"
+---@field runner string|nil one of the operator's runners
 local Policy = {}
 Policy.__index = Policy
 
 local shipped_file
 
-local function read_layer(file, ceilings)
+local function read_layer(file, options)
   local value, message = environment.load(file.text, file.name)
   if not value then return nil, message end
   local checked
-  checked, message = policy_schema.check(value, ceilings)
+  checked, message = policy_schema.check(value, options.ceilings, options.runners)
   if not checked then return nil, ("%s: %s"):format(file.name, message) end
   return checked
 end
@@ -51,7 +52,7 @@ local function read_shipped()
   end
   local file = { name = "shipped default", text = text }
   local layer
-  layer, message = read_layer(file)
+  layer, message = read_layer(file, {})
   if not layer then return nil, message, "environment" end
   file.layer = layer
   shipped_file = file
@@ -87,21 +88,21 @@ local function read_directory(kept, location)
   return files, message, code
 end
 
-local options_allowed = { directory = true, location = true, files = true, ceilings = true }
+local options_allowed = { directory = true, location = true, files = true, ceilings = true, runners = true }
 
 --- Loads what counts for a submission: the shipped default, the files of the policy directory from `default.lua` to
 --- the assignment's own, then `files` in their order; what comes later wins, field by field.
 ---@async
----@param options {directory:Directory|nil, location:Location|nil, files:table[]|nil, ceilings:SandboxLimits|nil} files:
---- `{ name, text }` each
+---@param options {directory:Directory|nil, location:Location|nil, files:table[]|nil, ceilings:SandboxLimits|nil,
+--- runners:string[]|nil} files: `{ name, text }` each; runners: those that a file may choose from, nil for any
 ---@return Policy|nil
 ---@return string|nil message names file and field
 ---@return string|nil code "policy"; "unavailable" when a file could not be read
 function policy.load(options)
   for name in pairs(options) do
     if not options_allowed[name] then
-      error(("unknown option %q; expected policy.load{ directory =, location =, files =, ceilings = }"):format(
-        tostring(name)), 2)
+      error(("unknown option %q; expected policy.load{ directory =, location =, files =, ceilings =, runners = }")
+        :format(tostring(name)), 2)
     end
   end
   local shipped, message, code = read_shipped()
@@ -117,7 +118,7 @@ function policy.load(options)
   local identity = { string.pack("<s4s4", shipped.name, shipped.text) }
   for _, file in ipairs(files) do
     local layer
-    layer, message = read_layer(file, options.ceilings)
+    layer, message = read_layer(file, options)
     if not layer then return nil, message, "policy" end
     lay_over(merged, layer)
     identity[#identity + 1] = string.pack("<s4s4", file.name, file.text)
@@ -131,6 +132,7 @@ function policy.load(options)
     late = merged.late,
     tokens = merged.tokens,
     counts = merged.counts,
+    runner = merged.runner,
     comparison = merged.compare,
     worth = merged.points,
     rules = merged.show,

@@ -60,6 +60,8 @@ local function file_of(show)
         text = "Whether every token of a submission must be a student's of the event." },
       { name = "counts", type = "enum", values = { "latest", "best" },
         text = "Which attempt the grade book shows." },
+      { name = "runner", type = "string", match = "^[%w_-]+$", length = { 1, 255 }, expected = "the name of a runner",
+        text = "Where the program runs: one of the runners that the operator names, or \"default\"." },
       { name = "publish", type = "list", of = { type = "enum", values = { "csv", "json" } },
         text = "The reports beside the submission: csv is <subid>.out, json is <subid>.result.json." },
     },
@@ -109,13 +111,22 @@ local function check_ceilings(chosen, ceilings)
   return true
 end
 
+local function check_runner(name, runners)
+  for _, allowed in ipairs(runners) do
+    if name == allowed then return true end
+  end
+  return nil, ("runner: %s is none that the operator allows (runners in the configuration); known are %s"):format(
+    units.format_text(name), table.concat(runners, ", "))
+end
+
 --- Checks what a file returned. The result holds only what the file says, with units read; `show` always has a rule
 --- per mode.
 ---@param value table
 ---@param ceilings table|nil the largest limits that a file may choose
+---@param runners string[]|nil the runners that a file may choose from; nil: any
 ---@return table|nil
 ---@return string|nil message names the field
-function policy_schema.check(value, ceilings)
+function policy_schema.check(value, ceilings, runners)
   local show = rawget(value, "show")
   local has_modes = type(show) == "table" and (rawget(show, "test") ~= nil or rawget(show, "grade") ~= nil)
   local checked, message = schema.check(has_modes and with_modes or with_rule, value, { defaults = false })
@@ -124,6 +135,11 @@ function policy_schema.check(value, ceilings)
   if checked.limits and ceilings then
     local allowed
     allowed, message = check_ceilings(checked.limits, ceilings)
+    if not allowed then return nil, message end
+  end
+  if checked.runner and runners then
+    local allowed
+    allowed, message = check_runner(checked.runner, runners)
     if not allowed then return nil, message end
   end
   return checked

@@ -16,7 +16,7 @@ local order = {
 local tokens_order = { "known", "unknown" }
 local limits_order = { "memory_bytes", "cpu_ms", "wall_ms", "output_bytes", "processes", "file_bytes" }
 local policy_order = { "name", "sha256" }
-local runner_order = { "kind", "language", "version", "accounting" }
+local runner_order = { "kind", "language", "version", "accounting", "image", "image_id" }
 local error_order = { "schema", "subid", "admin", "event", "assignment", "mode", "verdict", "reason", "class", "at" }
 
 local everything = { input = true, expected = true, actual = true, stderr = true }

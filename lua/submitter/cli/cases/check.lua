@@ -8,7 +8,6 @@ local place = require "submitter.cli.cases.place"
 local policy_beside = require "submitter.policy.beside"
 local report = require "submitter.report"
 local result = require "submitter.cli.result"
-local sandbox = require "submitter.runner.sandbox"
 local terminal = require "submitter.cli.terminal"
 local units = require "submitter.units"
 
@@ -26,6 +25,7 @@ function action.describe(parser)
   parser:argument("SOLUTION.py"):target("file"):argname("SOLUTION.py"):description "the instructor's program, Python"
   place.mode(parser)
   parser:option("--policy"):argname("FILE"):description "a policy of your own over the one in force"
+  desk.runner_option(parser)
   parser:option("--format"):argname("FORMAT"):choices({ "table", "json" }):default("table")
     :description "table or json"
 end
@@ -119,13 +119,10 @@ local function run(services, arguments, source)
   local policy, message
   policy, message, code = policy_of(services, arguments, location)
   if not policy then return nil, message, code end
-  local runner
-  runner, message = sandbox.open(services.configuration)
-  if not runner then return nil, message, "environment" end
   local nearest = margins.new()
   local job, problem, kind = desk.run {
-    command = "cases check", file = arguments.file, source = source, cases = found, policy = policy, runner = runner,
-    mode = arguments.mode, configuration = services.configuration,
+    command = "cases check", file = arguments.file, source = source, cases = found, policy = policy,
+    runner = arguments.runner, mode = arguments.mode, configuration = services.configuration,
     watch = function(number, ended) nearest:add(number, ended) end,
   }
   if not job then return nil, problem, place.code(kind) end

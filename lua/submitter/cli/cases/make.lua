@@ -5,7 +5,6 @@ local limits = require "submitter.cases.limits"
 local lines = require "submitter.cases.lines"
 local options = require "submitter.cli.options"
 local output = require "submitter.cli.cases.output"
-local sandbox = require "submitter.runner.sandbox"
 local terminal = require "submitter.cli.terminal"
 local units = require "submitter.units"
 
@@ -29,6 +28,7 @@ function action.describe(parser)
     :description("the file that is written, - for standard output (the default); with a folder of inputs a folder, "
       .. "which may be the same")
   parser:option("--policy"):argname("FILE"):description "a policy of your own over the shipped one: input, limits"
+  desk.runner_option(parser)
   parser:option("--mode"):argname("MODE"):choices({ "test", "grade" }):default("test")
     :description "what the policy is told: test or grade"
 end
@@ -143,13 +143,11 @@ function action.run(arguments)
   local given
   given, message, code = read(arguments, configuration)
   if not given then return nil, message, code end
-  local runner
-  runner, message = sandbox.open(configuration)
-  if not runner then return nil, message, "environment" end
   local kept = collector()
   local job, problem, kind = desk.run {
     command = "cases make", file = arguments.file, source = given.source, cases = { cases = given.list },
-    policy = given.policy, runner = runner, mode = arguments.mode, configuration = configuration, watch = kept.watch,
+    policy = given.policy, runner = arguments.runner, mode = arguments.mode, configuration = configuration,
+    watch = kept.watch,
   }
   if not job then return nil, problem, desk.code(kind, arguments.policy) end
   return finish(arguments, given.list, job, kept, is_folder)
