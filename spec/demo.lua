@@ -1,13 +1,16 @@
 --- `make demo`: plays the front end for three assignments and all their student programs, has the real worker grade
 --- them, and shows what was published. Exits 1 if a verdict isn't the expected one or anything is left behind.
 ---
----     build/submitter run spec/demo.lua
+---     build/submitter run spec/demo.lua [docker|podman]
+---
+--- With an engine's name the programs run in containers: of the engine that answers, or of one that root starts for the demo.
 local root = (arg[0]:match "^(.*)/[^/]*$" or ".") .. "/.."
 package.path = root .. "/?.lua;" .. package.path
 
 local ability = require "spec.ability"
 local catalogue = require "spec.fixtures.catalogue"
 local configuration = require "submitter.configuration"
+local container_engine = require "spec.container_engine"
 local host = require "submitter.host"
 local key = require "submitter.key"
 local result = require "submitter.cli.result"
@@ -16,6 +19,8 @@ local submit = require "submitter.cli.submit"
 local terminal = require "submitter.cli.terminal"
 
 local ADMIN, EVENT = "demo", "spring"
+--- What submissions run in where the programs run in containers.
+local OFFICIAL = "python:3.9-slim"
 --- Whose report is shown in full.
 local SHOWN = "sum/wrong_negative"
 
@@ -46,14 +51,41 @@ local function choose_accounting()
   return "rlimit"
 end
 
+-- The official image where a registry is to be had, else one of this machine's own packages.
+local function runner_image(engine)
+  if engine:command("image", "inspect", OFFICIAL) or engine:command("pull", "--quiet", OFFICIAL) then
+    say("Building the runner's image on ", OFFICIAL, ".")
+    return engine:build { file = "docker/runner.Dockerfile", name = "submitter-python:3.9",
+      arguments = { BASE = OFFICIAL } }
+  end
+  say("No registry gives ", OFFICIAL, ": building the runner's image on a base made of Debian's packages.")
+  return engine:image "runner"
+end
+
+-- An engine with the image, and the line of the configuration that names them.
+local function open_engine(kind)
+  if kind ~= "docker" and kind ~= "podman" then
+    must(nil, ("RUNNER=%s: docker or podman, or leave it out for the sandbox that is built in"):format(kind))
+  end
+  local started, engine = pcall(container_engine.start, { kind = kind })
+  must(started or nil, engine)
+  say(("%s %s %s"):format(engine.kind, engine.version,
+    engine.own and "was started for the demo." or "answers at " .. engine.socket .. "."))
+  local built, image = pcall(runner_image, engine)
+  must(built or nil, image)
+  local group = engine.cgroup_parent and (", cgroup_parent = %q"):format(engine.cgroup_parent) or ""
+  return engine, ("  runner = docker { image = %q, engine = %q, socket = %q%s },\n"):format(image, engine.kind,
+    engine.socket, group)
+end
+
 --- A folder of its own, made anew, with a configuration that names it.
-local function prepare(build, fixtures, accounting)
+local function prepare(build, fixtures, accounting, runner)
   local folder = must(host.file.directory(build, { create = true }))
   must(folder:remove_tree "demo")
   must(folder:make "demo")
   local text = ("-- The demo's configuration, made by spec/demo.lua.\n"
-    .. "return {\n  var = %q,\n  policy = { directory = %q },\n  accounting = %q,\n}\n"):format(
-    build .. "/demo/var", fixtures .. "/policy", accounting)
+    .. "return {\n  var = %q,\n  policy = { directory = %q },\n%s}\n"):format(
+    build .. "/demo/var", fixtures .. "/policy", runner or ("  accounting = %q,\n"):format(accounting))
   must(folder:write("demo/submitter.lua", text))
   local path = build .. "/demo/submitter.lua"
   -- Without the environment, where SUBMITTER_VAR would lead to the user's own submissions.
@@ -187,9 +219,15 @@ local function show_report(store, handed)
   end
 end
 
+local function containers_left(engine, found)
+  local listed = must(engine:command("ps", "--all", "--filter", "label=submitter.worker", "--format", "{{.Names}}"))
+  for name in listed:gmatch "[^\n]+" do found[#found + 1] = "a container is left: " .. name end
+end
+
 --- Nothing may be left but what was refused, which is set aside for the operator to see.
-local function leftovers(opened, refused)
+local function leftovers(opened, refused, engine)
   local found = {}
+  if engine then containers_left(engine, found) end
   local depth = must(opened.queue:depth())
   if depth.ready + depth.held > 0 then
     found[#found + 1] = ("%d messages are left in the queue"):format(depth.ready + depth.held)
@@ -210,8 +248,10 @@ end
 
 local build = host.system.executable():match "^(.*)/"
 local fixtures = must(host.file.directory(root .. "/spec/fixtures")):path()
-local accounting = choose_accounting()
-local opened, config = prepare(build, fixtures, accounting)
+local engine, runner
+if arg[1] and arg[1] ~= "" then engine, runner = open_engine(arg[1]) end
+local accounting = engine and "container" or choose_accounting()
+local opened, config = prepare(build, fixtures, accounting, runner)
 check_machine(config)
 
 local handed = {}
@@ -235,7 +275,9 @@ if ended.exit_code ~= 0 then
     ended.signal or "exit code " .. ended.exit_code, log_path))
 end
 show_report(opened.store, handed)
-for _, left in ipairs(leftovers(opened, refused)) do problems[#problems + 1] = left end
+for _, left in ipairs(leftovers(opened, refused, engine)) do problems[#problems + 1] = left end
+
+if engine then engine:close() end
 
 say("\n", pen("bold", "To look at"))
 say("  bucket     ", build, "/demo/var/bucket/", ADMIN, "/", EVENT)

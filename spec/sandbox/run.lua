@@ -1,20 +1,22 @@
 -- Runs hostile and honest programs within the walls and looks, from outside, whether the walls held:
 --
---     build/submitter run spec/sandbox/run.lua [--accounting rlimit] [NAME…]
+--     build/submitter run spec/sandbox/run.lua [--accounting rlimit | --engine docker|podman] [NAME…]
 --
 -- Each is a file <name>.py beside this one, whose header says how it is to end (README.md). Prints TAP; exits 1 if anything
 -- failed. Two run at a time, except those that measure.
 local here = arg[0]:match("^(.*)/[^/]*$") or "."
-for _, pattern in ipairs { "/../../lua/?/init.lua;", "/../../lua/?.lua;", "/support/?.lua;" } do
+for _, pattern in ipairs { "/../../lua/?/init.lua;", "/../../lua/?.lua;", "/../../?.lua;", "/support/?.lua;" } do
   package.path = here .. pattern .. package.path
 end
 
 local host = require "submitter.host"
 local python = require "submitter.python"
 local canary = require "canary"
+local contained = require "contained"
 local header = require "header"
 local judge = require "judge"
 local machine = require "machine"
+local native = require "native"
 
 -- How much slower than an ordinary machine this one is (an emulated one some ten times): what programs are given in time,
 -- and how late a verdict may be, is that much more.
@@ -37,7 +39,9 @@ end
 local function run_with_secrets()
   local secret = "CANARY-" .. host.digest.random(16)
   local environment = { [secret_name] = secret }
-  for _, name in ipairs { "PATH", "HOME", "TMPDIR", "LANG", slowness_name } do environment[name] = os.getenv(name) end
+  for _, name in ipairs { "PATH", "HOME", "TMPDIR", "LANG", "DOCKER_HOST", slowness_name } do
+    environment[name] = os.getenv(name)
+  end
   local arguments = { "run", arg[0] }
   for _, word in ipairs(arg) do arguments[#arguments + 1] = word end
   local child <close> = assert(host.child.start {
@@ -81,7 +85,7 @@ local function read_programs(folder, names)
 end
 
 -- Which modules of those that programs need this Python has, and what kind of machine it runs on.
-local function ask_interpreter(interpreter, programs)
+local function ask_interpreter(place, programs)
   local names, seen = {}, {}
   for _, program in ipairs(programs) do
     for _, name in ipairs(program.modules) do
@@ -91,13 +95,8 @@ local function ask_interpreter(interpreter, programs)
   end
   local question = "import importlib, os, sys\nprint(os.uname().machine)\nfor name in sys.argv[1:]:\n"
     .. "  try: importlib.import_module(name); print(name)\n  except ImportError: pass"
-  local result = assert(host.child.run {
-    program = interpreter, arguments = { "-I", "-c", question, table.unpack(names) },
-    environment = { LANG = "C.UTF-8" },
-  })
-  assert(result.exit_code == 0, result.stderr)
   local abilities = {}
-  for line in result.stdout:gmatch("[^\n]+") do abilities[line] = true end
+  for line in place:python { "-I", "-c", question, table.unpack(names) }:gmatch("[^\n]+") do abilities[line] = true end
   return abilities
 end
 
@@ -111,26 +110,6 @@ local function reason_to_skip(program, abilities)
 end
 
 -- ---- one program ----
-
-local starting = false
-
--- One after the other, so that it is known which sandbox is whose.
-local function start_sandbox(setting, limits)
-  while starting do host.clock.sleep_ms(2) end
-  starting = true
-  local _ <close> = setmetatable({}, { __close = function() starting = false end })
-  local before = machine.sandboxes()
-  local sandbox, message = host.sandbox.start {
-    limits = limits, interpreter = setting.interpreter, accounting = setting.accounting,
-  }
-  local supervisor
-  for number in pairs(machine.sandboxes()) do
-    if not before[number] then supervisor = number end
-  end
-  if not sandbox then error("the sandbox didn't start: " .. message, 0) end
-  assert(supervisor, "the sandbox's supervisor isn't to be seen")
-  return sandbox, supervisor
-end
 
 -- {secrets} stands for several arguments, the others for one.
 local function fill_arguments(setting, program, number)
@@ -146,15 +125,15 @@ local function fill_arguments(setting, program, number)
   return arguments
 end
 
-local function run_cases(setting, program, sandbox, complain)
-  local done, message = sandbox:submit {
+local function run_cases(setting, program, box, complain)
+  local done, message = box:submit {
     files = program.files, program = program.name .. ".py", limits = program.limits,
   }
   if not done then return complain("the submission was refused: " .. message) end
   for number = 1, program.cases do
     local before = host.clock.monotonic_ms()
     local result
-    result, message = sandbox:case {
+    result, message = box:case {
       number = number, arguments = fill_arguments(setting, program, number), stdin = program.input,
     }
     if not result then return complain(("case %d: the sandbox failed: %s"):format(number, message)) end
@@ -174,17 +153,16 @@ local function run_program(setting, program)
     complaints[#complaints + 1] = text
     only_late = only_late and late or false
   end
-  local sandbox, supervisor = start_sandbox(setting, program.limits)
-  local groups = machine.groups(supervisor)
+  local box = setting.place:start(program.limits)
   local in_time, message = host.task.within(patience_ms, function()
-    run_cases(setting, program, sandbox, complain)
+    run_cases(setting, program, box, complain)
     return true
   end)
   if not in_time then complain(("it didn't come to an end: %s"):format(message)) end
   local closed
-  closed, message = host.task.within(patience_ms, sandbox.close, sandbox)
+  closed, message = host.task.within(patience_ms, box.close, box)
   if not closed then complain("the sandbox didn't close: " .. tostring(message)) end
-  for _, complaint in ipairs(machine.left_over(supervisor, groups)) do complain(complaint) end
+  for _, complaint in ipairs(box:left_over()) do complain(complaint) end
   return complaints, only_late
 end
 
@@ -221,6 +199,8 @@ local function run_one(setting, program)
 end
 
 local function run_lot(setting, programs, at_once)
+  if #programs == 0 then return end
+  setting.place:prepare(at_once)
   local tasks, next_one = {}, 1
   for index = 1, at_once do
     tasks[index] = host.task.spawn("attacks", function()
@@ -245,17 +225,21 @@ local function run_all(setting, programs)
 end
 
 local function read_arguments()
-  local accounting, names, index = "cgroup", {}, 1
+  local options, names, index = { accounting = "cgroup" }, {}, 1
   while arg[index] do
-    if arg[index] == "--accounting" then
-      accounting, index = arg[index + 1], index + 1
+    local option = arg[index]:match("^%-%-(.*)$")
+    if option == "accounting" or option == "engine" then
+      options[option], index = arg[index + 1] or "", index + 2
     else
-      names[#names + 1] = arg[index]
+      names[#names + 1], index = arg[index], index + 1
     end
-    index = index + 1
   end
-  if accounting ~= "cgroup" and accounting ~= "rlimit" then error("--accounting cgroup or --accounting rlimit", 0) end
-  return accounting, names
+  if options.accounting ~= "cgroup" and options.accounting ~= "rlimit" then
+    error("--accounting cgroup or --accounting rlimit", 0)
+  elseif options.engine and options.engine ~= "docker" and options.engine ~= "podman" then
+    error("--engine docker or --engine podman", 0)
+  end
+  return options, names
 end
 
 -- What ends gives its memory back a little later.
@@ -279,15 +263,15 @@ end
 local function main()
   local secret = os.getenv(secret_name)
   if not secret then return run_with_secrets() end
-  local accounting, names = usage(pcall(read_arguments))
-  local interpreter = assert(python.find())
+  local options, names = usage(pcall(read_arguments))
   local folder <close> = setmetatable({ value = assert(host.file.directory(here)) },
     { __close = function(self) self.value:close() end })
   local programs = usage(pcall(read_programs, folder.value, names))
-  local setting = { accounting = accounting, interpreter = interpreter, slowness = slowness, secret = secret,
-    abilities = ask_interpreter(interpreter, programs) }
+  local place = options.engine and contained.open(options.engine, programs) or native.open(options.accounting)
+  local setting = { place = place, accounting = place.accounting, slowness = slowness, secret = secret,
+    abilities = ask_interpreter(place, programs) }
   local before, room = machine.state(), machine.room()
-  setting.canary = canary.plant(secret, interpreter, here .. "/support/neighbour.py")
+  setting.canary = canary.plant(secret, assert(python.find()), here .. "/support/neighbour.py")
   local stopped = false
   local handles <const> = on_stop(function()
     -- A terminal and whoever started us may both say so.
@@ -300,6 +284,7 @@ local function main()
   report("canaries and neighbour are untouched", setting.canary:complaints())
   for _, handle in ipairs(handles) do handle:close() end
   setting.canary:remove()
+  report("nothing is left where they ran", place:close())
   local changes = machine.changes(before, machine.state())
   report("the machine is as it was", #changes > 0 and { "changed: " .. table.concat(changes, ", ") } or {})
   report("memory and disk are back where they were", missing_room(room))

@@ -77,7 +77,8 @@ local function parse_text(text) return text end
 local fields = {
   attack = parse_text, honest = parse_text, wall = parse_text,
   ending = parse_endings, ["ending in rlimit"] = parse_endings,
-  output = parse_bytes, ["output in rlimit"] = parse_bytes, ["output bytes"] = parse_count, errors = parse_text,
+  ["ending in container"] = parse_endings, output = parse_bytes, ["output in rlimit"] = parse_bytes,
+  ["output in container"] = parse_bytes, ["output bytes"] = parse_count, errors = parse_text,
   cases = parse_count, arguments = parse_words, input = parse_bytes, limits = parse_limits, with = parse_words,
   modules = parse_words, machine = parse_text, within = units.milliseconds, alone = parse_flag,
 }

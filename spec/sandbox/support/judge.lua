@@ -71,8 +71,8 @@ end
 
 --- What is wrong with a case, as complaints.
 ---@param header table support/header.lua
----@param setting table of the whole run: accounting ("cgroup" or "rlimit"), slowness (1 on an ordinary machine), secret (what
---- must not come out)
+---@param setting table of the whole run: accounting ("cgroup", "rlimit" or "container"), slowness (1 on an ordinary machine),
+--- secret (what must not come out)
 ---@param result SandboxResult
 ---@param elapsed_ms integer how long we waited for it
 ---@return string[]
@@ -84,10 +84,8 @@ function judge.case(header, setting, result, elapsed_ms)
     only_late = only_late and late or false
   end
   local wanted = { ending = header.ending, output = header.output }
-  if setting.accounting == "rlimit" then
-    wanted.ending = header["ending in rlimit"] or wanted.ending
-    wanted.output = header["output in rlimit"] or wanted.output
-  end
+  wanted.ending = header["ending in " .. setting.accounting] or wanted.ending
+  wanted.output = header["output in " .. setting.accounting] or wanted.output
   check_ending(wanted, result, complain)
   check_output(header, wanted, result, complain)
   check_limits(header, setting, result, complain)

@@ -63,27 +63,21 @@ local function hierarchies()
   return mounts
 end
 
---- The control groups that a sandbox made, as paths.
----@async
----@param supervisor integer
----@return string[]
-function machine.groups(supervisor)
-  local mounts, found, seen = hierarchies(), {}, {}
-  for _, number in ipairs(processes()) do
-    local process = describe(number)
-    if process and process.parent == supervisor then
-      for controllers, group in (slurp(("/proc/%d/cgroup"):format(number)) or ""):gmatch("%d+:([^:\n]*):([^\n]*)") do
-        local made = group:match("^(.*/submitter%-[^/]*)")
-        local place = mounts[controllers:match("^[^,]*")]
-        local path = made and place and place .. made
-        if path and not seen[path] then
-          seen[path] = true
-          found[#found + 1] = path
-        end
+-- The directories of the control groups of processes, as far as a pattern goes in their paths.
+local function groups_of(numbers, pattern)
+  local mounts, list, seen = hierarchies(), {}, {}
+  for _, number in ipairs(numbers) do
+    for controllers, group in (slurp(("/proc/%d/cgroup"):format(number)) or ""):gmatch("%d+:([^:\n]*):([^\n]*)") do
+      local made = group:match(pattern)
+      local place = mounts[controllers:match("^[^,]*")]
+      local path = made and place and place .. made
+      if path and not seen[path] then
+        seen[path] = true
+        list[#list + 1] = path
       end
     end
   end
-  return found
+  return list
 end
 
 -- Started by root each sandbox has sixteen user ids of its own, which its supervisor's number tells.
@@ -103,30 +97,104 @@ local function use_subordinate_ids()
 end
 if host.system.user_id() ~= 0 then use_subordinate_ids() end
 
---- What is left of a sandbox that has been closed, as complaints.
+-- And in a container three of those that its engine maps, the runner first.
+local CONTAINED_USERS <const> = 3
+
+---@class Traces by what one knows later whether anything of a sandbox is left
+---@field numbers table<integer, boolean> of processes; what descends from them counts as well
+---@field least integer the first of its user ids
+---@field users integer how many there are
+---@field groups string[] directories of its control groups
+
+--- Of a sandbox that runs.
 ---@async
 ---@param supervisor integer
----@param groups string[] as machine.groups gave them
----@return string[]
-function machine.left_over(supervisor, groups)
-  local complaints = {}
-  local least = first_user + users_each * (supervisor % sandboxes_at_once)
+---@return Traces
+function machine.sandbox(supervisor)
+  local children = {}
   for _, number in ipairs(processes()) do
     local process = describe(number)
-    local ours = process and (process.number == supervisor or process.parent == supervisor)
-    for _, user in ipairs(process and process.users or {}) do
-      ours = ours or (user >= least and user < least + users_each)
-    end
-    if ours then
-      complaints[#complaints + 1] = ("process %d (%s, state %s) is left"):format(number, process.name, process.state)
+    if process and process.parent == supervisor then children[#children + 1] = number end
+  end
+  return {
+    numbers = { [supervisor] = true }, groups = groups_of(children, "^(.*/submitter%-[^/]*)"), users = users_each,
+    least = first_user + users_each * (supervisor % sandboxes_at_once),
+  }
+end
+
+--- Of a container in which the walls stand: its processes are those in a control group that is called after it.
+---@async
+---@param id string the engine's
+---@return Traces
+function machine.container(id)
+  local members, numbers, least = {}, {}, nil
+  for _, number in ipairs(processes()) do
+    local groups, process = slurp(("/proc/%d/cgroup"):format(number)), describe(number)
+    if groups and process and groups:find(id, 1, true) then
+      members[#members + 1] = number
+      -- Podman has a process of its own in a group that is called after the container, too.
+      numbers[number] = process.name:find "^submitter" and true or nil
+      for _, user in ipairs(process.users) do
+        if user > 0 and (not least or user < least) then least = user end
+      end
     end
   end
-  for _, path in ipairs(groups) do
+  return {
+    numbers = numbers, groups = groups_of(members, "^(.*" .. id .. "[^/]*)"), least = least or 0,
+    users = least and CONTAINED_USERS or 0,
+  }
+end
+
+local function is_of(traces, process)
+  if traces.numbers[process.number] or traces.numbers[process.parent] then return true end
+  for _, user in ipairs(process.users) do
+    if user >= traces.least and user < traces.least + traces.users then return true end
+  end
+  return false
+end
+
+local function groups_left(paths, complaints)
+  for _, path in ipairs(paths) do
     local folder = host.file.directory(path)
     if folder then
       folder:close()
       complaints[#complaints + 1] = ("the control group %s is left"):format(path)
     end
+  end
+end
+
+--- What is left of a sandbox that has been closed, as complaints.
+---@async
+---@param traces Traces
+---@return string[]
+function machine.left_over(traces)
+  local complaints = {}
+  for _, number in ipairs(processes()) do
+    local process = describe(number)
+    if process and is_of(traces, process) then
+      complaints[#complaints + 1] = ("process %d (%s, state %s) is left"):format(number, process.name, process.state)
+    end
+  end
+  groups_left(traces.groups, complaints)
+  return complaints
+end
+
+--- What is left of an engine that has been ended, as complaints.
+---@async
+---@param folder string where it had its data
+---@param cgroup_parent string
+---@return string[]
+function machine.engine_left_over(folder, cgroup_parent)
+  local complaints, paths = {}, {}
+  for _, number in ipairs(processes()) do
+    if (slurp(("/proc/%d/cmdline"):format(number)) or ""):find(folder .. "/", 1, true) then
+      complaints[#complaints + 1] = ("process %d of the engine is left"):format(number)
+    end
+  end
+  for _, place in pairs(hierarchies()) do paths[#paths + 1] = place .. cgroup_parent end
+  groups_left(paths, complaints)
+  if slurp("/proc/self/mountinfo"):find(folder, 1, true) then
+    complaints[#complaints + 1] = "a mount of the engine is left"
   end
   return complaints
 end
