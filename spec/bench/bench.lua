@@ -10,18 +10,13 @@ package.path = root .. "/?.lua;" .. package.path
 
 local host = require "submitter.host"
 local python = require "submitter.python"
-local submit = require "submitter.cli.submit"
 local figures = require "spec.bench.figures"
-local support = require "spec.integration.support"
+local service = require "spec.bench.service"
 
 local must, elapsed_ms = figures.must, figures.elapsed_ms
 local rounds = tonumber(arg[1] or "15")
-local CASES = 10
-local ADMIN, EVENT, ASSIGNMENT = "bench", "spring", "sum"
-local program = "import sys\nprint(sum(int(word) for word in sys.argv[1:]))\n"
+local CASES, limits = service.CASES, service.limits
 local environment = { PATH = "/usr/local/bin:/usr/bin:/bin", HOME = "/tmp", LANG = "C.UTF-8" }
-local limits = { memory_bytes = 256 << 20, cpu_ms = 2000, wall_ms = 6000, output_bytes = 1 << 20, processes = 16,
-  file_bytes = 16 << 20 }
 
 local rows = {}
 
@@ -39,10 +34,10 @@ end
 local interpreter, version = python.find(nil)
 must(interpreter, version)
 
-local services = support.deployment("bench", { slots = "2" })
-local file = must(host.file.directory(services.folder:path()))
-must(file:write("sum.py", program))
-local program_path = services.folder:path() .. "/sum.py"
+local whole = service.deploy("bench", { slots = "2" })
+local file = whole.services.folder
+must(file:write("sum.py", service.program))
+local program_path = file:path() .. "/sum.py"
 
 local function bare()
   local ended = must(host.child.run { program = interpreter, arguments = { program_path, "1", "2", "3" },
@@ -56,7 +51,7 @@ end
 
 local function in_sandbox(case_times)
   local sandbox = must(host.sandbox.start { limits = limits, interpreter = interpreter })
-  must(sandbox:submit { files = { { name = "sum.py", data = program } }, program = "sum.py", limits = limits })
+  must(sandbox:submit { files = { { name = "sum.py", data = service.program } }, program = "sum.py", limits = limits })
   for number = 1, CASES do
     case_times[#case_times + 1] = elapsed_ms(function()
       local result = must(sandbox:case { number = number, arguments = { "1", "2", "3" } })
@@ -66,81 +61,39 @@ local function in_sandbox(case_times)
   sandbox:close()
 end
 
-local function process_figures(pid)
-  local stat = assert(io.open(("/proc/%d/stat"):format(pid))):read "a"
-  local fields = {}
-  for field in stat:match "^.*%) (.*)$":gmatch "%S+" do fields[#fields + 1] = field end
-  local status = assert(io.open(("/proc/%d/status"):format(pid))):read "a"
-  return {
-    cpu_ms = (tonumber(fields[12]) + tonumber(fields[13])) * 10, -- clock ticks of 10 ms (sysconf _SC_CLK_TCK is 100)
-    rss_mib = tonumber(status:match "VmRSS:%s+(%d+)") / 1024,
-  }
-end
-
-local serial = 0
-
---- Hands in and waits until the message is deleted.
-local function through_service(watch)
-  serial = serial + 1
-  must(submit.hand_in(services, { source = program, admin = ADMIN, event = EVENT, assignment = ASSIGNMENT,
-    tokens = { host.digest.md5("bench " .. serial) } }))
-  local began = host.clock.monotonic_us()
-  while true do
-    local depth = must(services.queue:depth())
-    if depth.ready + depth.held == 0 then break end
-    watch:wait(1000)
-  end
-  return (host.clock.monotonic_us() - began) / 1000
-end
-
-local function prepare_cases()
-  local inputs, outputs = {}, {}
-  for number = 1, CASES do
-    inputs[number], outputs[number] = ("1 2 %d"):format(number), tostring(3 + number)
-  end
-  local base = ("%s/%s/%s/grading/"):format(ADMIN, EVENT, ASSIGNMENT)
-  must(services.store:put(base .. "test.in", table.concat(inputs, "\n") .. "\n"))
-  must(services.store:put(base .. "test.out", table.concat(outputs, "\n") .. "\n"))
-end
-
 -- ---- the run ----
 
 print(("%s %s, %d processors, %d rounds; medians (quartiles)"):format(interpreter, version, host.system.processors(),
   rounds))
-prepare_cases()
-
-local worker = must(host.child.start { program = host.system.executable(),
-  arguments = { "serve", "--config", services.path }, environment = { PATH = "/usr/bin:/bin" } })
+whole:start()
 host.clock.sleep_ms(1000)
-local idle = process_figures(worker:pid())
-local watch = must(services.directory:watch "queue/held")
-through_service(watch)
+local idle = whole:figures()
+whole:submit()
 
-local one, ten, cases, whole_sandbox, service = {}, {}, {}, {}, {}
-local cpu_before = process_figures(worker:pid()).cpu_ms
+local one, ten, cases, whole_sandbox, by_service = {}, {}, {}, {}, {}
+local cpu_before = whole:figures().cpu_ms
 for round = 1, rounds do
   one[round] = elapsed_ms(bare)
   ten[round] = elapsed_ms(bare_ten)
   local times = {}
   whole_sandbox[round] = elapsed_ms(in_sandbox, times)
   cases[round] = figures.median(times)
-  service[round] = through_service(watch)
+  by_service[round] = whole:submit()
 end
-local host_cpu_ms = (process_figures(worker:pid()).cpu_ms - cpu_before) / rounds
-local after = process_figures(worker:pid())
-worker:kill "TERM"
-worker:wait()
+local after = whole:figures()
+local host_cpu_ms = (after.cpu_ms - cpu_before) / rounds
+whole:stop()
 
 show("bare python3 FILE.py ARGUMENTS", "ms", one)
 show("ten of them", "ms", ten, one, "bare")
 show("one more case in a sandbox", "ms", cases, one, "bare")
 show("ten cases in a cold sandbox, built and taken down", "ms", whole_sandbox, ten, "ten bare")
-show("ten cases by the service, message received → deleted", "ms", service, ten, "ten bare")
-show("  the same", "ms", service, one, "bare")
+show("ten cases by the service, message received → deleted", "ms", by_service, ten, "ten bare")
+show("  the same", "ms", by_service, one, "bare")
 
 -- Start of a script.
 file:write("empty.lua", "")
-local empty = services.folder:path() .. "/empty.lua"
+local empty = file:path() .. "/empty.lua"
 local ours, theirs = {}, {}
 for round = 1, 2 * rounds do
   ours[round] = elapsed_ms(function()
