@@ -156,13 +156,4 @@ function book.stop(worker, what)
   return log
 end
 
---- Waits until nothing is in the queue.
----@async
-function book.await_empty_queue(services, patience_ms)
-  support.await("the queue is empty", patience_ms, function()
-    local depth = must(services.queue:depth())
-    return depth.ready + depth.held == 0
-  end)
-end
-
 return book

@@ -6,21 +6,11 @@ local root = (arg[0]:match "^(.*)/[^/]*$" or ".") .. "/../.."
 package.path = root .. "/?.lua;" .. package.path
 
 local cloud = require "spec.integration.cloud_support"
+local moto = require "spec.integration.moto"
 local support = require "spec.integration.support"
-local host = require "submitter.host"
 
-local must = support.must
 local count = tonumber(arg[1] or "24")
-
--- The program, however it is installed: what is on the path may be a shell script that only finds it with this environment.
-local function find_moto()
-  local found = must(host.child.run { program = "/bin/sh", arguments = { "-c",
-    'p=$(command -v moto_server) || exit 1; q=$(command -v pyenv >/dev/null && pyenv which moto_server 2>/dev/null); '
-    .. 'echo "${q:-$p}"' }, environment = { PATH = os.getenv "PATH" or "", HOME = os.getenv "HOME" or "/" } })
-  return found.exit_code == 0 and found.stdout:match "^[^\n]+" or nil
-end
-
-local program = find_moto()
+local program = moto.find()
 if not program then
   print "ok 1 - moto # SKIP moto_server isn't on this machine"
   print "1..1"

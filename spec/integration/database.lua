@@ -55,7 +55,7 @@ local function outage()
   host.clock.sleep_ms(AWAY_MS)
   server:resume()
   support.await("all are recorded", PATIENCE_MS, function() return results() >= outage_count end)
-  book.await_empty_queue(services, PATIENCE_MS)
+  support.await_empty_queue(services, PATIENCE_MS)
   local log = stop(worker, "outage")
   check(log:find('"event":"database_away"', 1, true) and log:find('"event":"database_back"', 1, true),
     "outage: its log says when the database was away", log:sub(1, 2000))

@@ -13,6 +13,9 @@ rm -rf "$stage"
 check "make install puts it below DESTDIR and PREFIX" make BUILD="$build" DESTDIR="$stage" PREFIX=/usr install
 check "and the AppArmor profile, for the program where it is then" \
     grep -F 'profile submitter-sandbox /usr/bin/submitter-sandbox ' "$stage/usr/share/submitter/apparmor/submitter-sandbox"
+check "and the service's unit" grep -Fx 'ExecStart=/usr/bin/submitter serve' "$stage/usr/lib/systemd/system/submitter.service"
+check "and the filter that the workers' pods are given" cmp docker/worker-seccomp.json \
+    "$stage/usr/share/submitter/worker-seccomp.json"
 submitter=$stage/usr/bin/submitter
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT

@@ -72,7 +72,7 @@ for number = 1, kills do
   must(held_up:join())
 end
 print("# killed " .. kills .. " times")
-book.await_empty_queue(services, PATIENCE_MS)
+support.await_empty_queue(services, PATIENCE_MS)
 for index in ipairs(workers) do book.stop(workers[index], "kills") end
 local attempts = book.number(server, owner, "SELECT count(*) FROM submitter.results")
 local runs = book.number(server, owner, "SELECT sum(run) FROM submitter.results")

@@ -25,6 +25,8 @@ set -- \
     'walls: build/test/test_walls' \
     'alone: build/test/test_alone' \
     'runner-rlimit: build/test/test_runner --accounting rlimit' \
+    'runner-container: build/test/test_runner --accounting container' \
+    'container: build/test/test_container' \
     'taken-over: build/submitter run spec/run.lua spec/core/walls_spec.lua' \
     'service: spec/virtual/service.sh' \
     "user-scope: $(as_grader 'spec/virtual/scope.sh')" \

@@ -98,9 +98,12 @@ put_in() {
     place=$work/root/opt/submitter
     rm -rf "$place"
     mkdir -p "$place/build/test" || return 1
+    mkdir -p "$place/docker" && cp -R "$source/docker/systemd" "$place/docker/" || return 1
     cp -R "$source/lua" "$source/spec" "$place/" || return 1
     cp "$build/submitter" "$build/submitter-sandbox" "$build/submitter-runner" "$place/build/" || return 1
-    cp "$build/test/test_runner" "$build/test/test_walls" "$build/test/test_alone" "$place/build/test/" || return 1
+    for test in runner walls alone container; do
+        cp "$build/test/test_$test" "$place/build/test/" || return 1
+    done
     printf 'SUITES=%s\nSUBMITTER_TEST_SLOWNESS=%s\n' "$suites" "$slowness" >"$place/environment"
     cp "$here/submitter-test.service" "$work/root/etc/systemd/system/" || return 1
     mkdir -p "$work/root/etc/systemd/system/multi-user.target.wants"
