@@ -2,7 +2,8 @@
 --
 --     build/submitter run spec/run.lua [BUSTED OPTION…] [FILE OR FOLDER…]
 --
--- With nothing named it runs all of spec/ but what needs more than the embedded default (with_postgres, integration, bench).
+-- With nothing named it runs all of spec/ but what needs more than the embedded default (with_engine, with_postgres,
+-- integration, bench).
 -- Where this user can't have a sandbox, or none with control groups, tests with #rlimit or #cgroup in their names are left
 -- out, and that is told as a skipped test.
 local here = arg[0]:match("^(.*)/[^/]*$") or "."
@@ -14,7 +15,7 @@ for _, word in ipairs(arg) do
 end
 if not named then
   local lfs = require "lfs"
-  local needs_more = { ["."] = true, [".."] = true, integration = true, with_postgres = true }
+  local needs_more = { ["."] = true, [".."] = true, integration = true, with_engine = true, with_postgres = true }
   for name in lfs.dir(here) do
     local is_folder = lfs.attributes(here .. "/" .. name, "mode") == "directory"
     if not needs_more[name] and (is_folder or name:find "_spec%.lua$") then arg[#arg + 1] = here .. "/" .. name end
