@@ -268,8 +268,8 @@ static int case_push(struct operation *operation, lua_State *L) {
         set_signal(L, (int)result->signal);
     set_integer(L, "cpu_us", (lua_Integer)result->cpu_us);
     set_integer(L, "wall_us", (lua_Integer)result->wall_us);
-    set_integer(L, "cpu_ms", (lua_Integer)(result->cpu_us + 500) / 1000);
-    set_integer(L, "wall_ms", (lua_Integer)(result->wall_us + 500) / 1000);
+    set_integer(L, "cpu_ms", (lua_Integer)((result->cpu_us + 500) / 1000));
+    set_integer(L, "wall_ms", (lua_Integer)((result->wall_us + 500) / 1000));
     set_integer(L, "memory_bytes", (lua_Integer)result->memory_bytes);
     set_output(L, "stdout", &kept->output, "stdout_truncated", result->flags & PROTOCOL_STDOUT_TRUNCATED);
     set_output(L, "stderr", &kept->errors, "stderr_truncated", result->flags & PROTOCOL_STDERR_TRUNCATED);

@@ -98,7 +98,8 @@ static const char *last_errors(const struct session *session, char text[ERRORS_K
     size_t start = 0, end = session->errors_length;
     while (end && session->errors[end - 1] == '\n')
         end--;
-    while (end == ERRORS_KEPT_BYTES && start < end && ((unsigned char)session->errors[start] & 0xc0) == 0x80)
+    while (session->errors_length == ERRORS_KEPT_BYTES && start < end &&
+           ((unsigned char)session->errors[start] & 0xc0) == 0x80)
         start++;
     for (size_t index = start; index < end; index++)
         text[index - start] = session->errors[index] ? session->errors[index] : ' ';
@@ -179,9 +180,20 @@ static void take_result(struct session *session, const struct protocol_result *r
     finish(session, NULL);
 }
 
+/* The words that runners have. Others mean something on this side, "rejected" for one that the student is to blame, which
+ * isn't for the other side to say. */
+static const char *failure_code(const struct protocol_bytes *code) {
+    static const char *const known[] = { "arguments", "cgroup", "container", "interpreter", "launcher", "memory",
+                                         "protocol",  "runner", "scrub",     "submission",  "walls" };
+    for (size_t index = 0; index < sizeof known / sizeof *known; index++)
+        if (code->length == strlen(known[index]) && !memcmp(code->data, known[index], code->length))
+            return known[index];
+    return "sandbox";
+}
+
 static void take_failure(struct session *session, const struct protocol_failure *failure) {
     struct session_error error;
-    snprintf(error.code, sizeof error.code, "%.*s", (int)failure->code.length, (const char *)failure->code.data);
+    snprintf(error.code, sizeof error.code, "%s", failure_code(&failure->code));
     snprintf(error.message, sizeof error.message, "%.*s", (int)failure->message.length,
              (const char *)failure->message.data);
     if (!failure->fatal && session->phase == PHASE_CASE && failure->case_number == session->case_number) {

@@ -16,7 +16,8 @@
 
 struct session;
 
-/* Why a session can't go on. code: "protocol", "sandbox", one of the transport's, or the runner's own word. */
+/* Why a session can't go on. code: "protocol", "sandbox", one of the transport's, or the runner's, if it is a word that
+ * runners have: what else one says becomes "sandbox". */
 struct session_error {
     char code[PROTOCOL_CODE_BYTES + 1];
     char message[PROTOCOL_MESSAGE_BYTES + 256];

@@ -396,7 +396,7 @@ static bool start(struct run *run, const struct protocol_case *test, struct laun
     int ends[2] = { -1, -1 }, empty = -1;
     bool done = (launch_alive(&room->launcher) || launch_start(&room->launcher, room->walls, fault)) &&
                 scrub_scratch(&room->scratch, test->limits.file_bytes, fault) &&
-                leaf_begin(&room->leaf, &test->limits, room->launcher.process, fault) &&
+                leaf_begin(&room->leaf, test, room->launcher.process, fault) &&
                 scrub_numbers(room->walls, room->launcher.process, fault) && open_streams(run, outcome, ends, fault) &&
                 (input >= 0 || open_empty(&empty, fault));
     if (done) {

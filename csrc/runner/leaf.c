@@ -23,10 +23,11 @@ void leaf_open(struct leaf *leaf, const struct walls *walls) {
     }
 }
 
-bool leaf_begin(struct leaf *leaf, const struct protocol_limits *limits, pid_t launcher, struct fault *fault) {
+bool leaf_begin(struct leaf *leaf, const struct protocol_case *test, pid_t launcher, struct fault *fault) {
     leaf->launcher = launcher;
+    leaf->input_bytes = test->stdin_bytes;
     leaf->held_bytes = 0;
-    return !leaf->kind->begin || leaf->kind->begin(leaf, limits, fault);
+    return !leaf->kind->begin || leaf->kind->begin(leaf, &test->limits, fault);
 }
 
 int leaf_clone_target(const struct leaf *leaf) {

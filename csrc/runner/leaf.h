@@ -33,8 +33,8 @@ struct leaf_container {
     uint64_t container_bytes; /* the container's own limit */
     uint64_t most_bytes;      /* the case's */
     uint64_t slack_bytes;     /* how exact the counters are */
-    uint64_t idle_bytes;      /* the least that was ever there between cases, without page cache */
-    uint64_t base_bytes;      /* the same before this case */
+    uint64_t idle_bytes;      /* the least that was ever there between cases, without page cache and input */
+    uint64_t base_bytes;      /* what there was before this case and isn't counted as its own */
     uint64_t file_bytes;      /* the most page cache that was seen during the case */
     uint64_t seen_bytes;      /* the most that was seen, page cache and what was there before and all */
     uint64_t certain_bytes;   /* the most that was seen without both: surely the case's */
@@ -47,8 +47,8 @@ struct leaf {
     const struct walls *walls;
     const struct leaf_kind *kind;
     pid_t launcher;
-    uint64_t
-        held_bytes; /* what the runner holds of the case's output, set by it: where it is counted it isn't the case's */
+    /* What the runner holds of the case's input and output: where it is counted it isn't the case's. The latter is set by it. */
+    uint64_t input_bytes, held_bytes;
     union {
         struct leaf_v1 v1;
         struct leaf_v2 v2;
@@ -57,8 +57,8 @@ struct leaf {
 };
 
 void leaf_open(struct leaf *leaf, const struct walls *walls);
-/* Before a case, which this launcher will start: sets its limits, starts measuring. */
-bool leaf_begin(struct leaf *leaf, const struct protocol_limits *limits, pid_t launcher, struct fault *fault);
+/* Before a case, which this launcher will start: sets its limits, starts measuring. Its input is there already. */
+bool leaf_begin(struct leaf *leaf, const struct protocol_case *test, pid_t launcher, struct fault *fault);
 /* The group into which the case's process is to be cloned; -1 where it is born in the right place anyway. */
 int leaf_clone_target(const struct leaf *leaf);
 /* A descriptor that becomes ready (`*events`: in which way) when memory may have run out; -1 for none. */

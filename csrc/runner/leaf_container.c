@@ -25,6 +25,10 @@ enum {
     SETTLED_BYTES = 1024 * 1024, /* as near as memory comes to what it was before */
     SETTLE_MS = 3,               /* without any progress */
     SETTLE_MOST_MS = 200,
+    /* What cases leave is theirs in the next one, too, beyond this: an honest program leaves the kernel's memory of the modules that it
+       looked for. */
+    LEFT_BYTES = 16 * 1024 * 1024,
+    LEFT_MOST_MS = 500,
     TURN_MS = 20000, /* how long another's case in the same container is waited for: less than the host waits for us */
     TURN_STEP_MS = 2,
     /* What each processor has of the group's memory in stock, or not told of yet, at most. */
@@ -126,28 +130,54 @@ static bool take_turn(const struct leaf *leaf, struct fault *fault) {
     return true;
 }
 
-/* What there is now, apart from page cache. What the last case left in the kernel is given back some milliseconds after it is gone; it
-   would be taken for ours, so it is waited for as long as it gets less. */
+/* What there is now apart from page cache and the case's input. */
+static bool read_base(struct leaf_container *container, const struct leaf *leaf, uint64_t *bytes) {
+    uint64_t usage, file;
+    if (!read_usage(leaf, &usage) || !leaf_read_page_cache(leaf->walls->memory_stat, &file)) {
+        return false;
+    }
+    container->file_bytes = file;
+    *bytes = leaf_less(usage, file + leaf->input_bytes);
+    if (*bytes < container->idle_bytes) {
+        container->idle_bytes = *bytes;
+    }
+    return true;
+}
+
+/* Who else lives in the container may take what he likes meanwhile. The counter of CPU time is there where nobody does. */
+static bool is_alone(const struct leaf *leaf) {
+    return leaf->walls->cpu_usage >= 0;
+}
+
+static uint64_t left_most(const struct leaf *leaf) {
+    return is_alone(leaf) ? LEFT_BYTES : UINT64_MAX / 2;
+}
+
+static bool is_settled(const struct leaf *leaf, uint64_t left, int waited, int stalled) {
+    return left <= SETTLED_BYTES || waited >= LEFT_MOST_MS ||
+           (left <= left_most(leaf) && (stalled >= SETTLE_MS || waited >= SETTLE_MOST_MS));
+}
+
+/* What the last case left in the kernel is given back some milliseconds after it is gone; it would be taken for ours, so it is waited
+   for as long as it gets less. What then is left the kernel keeps until it needs the room, names that were looked for and aren't there
+   for one; no room can be made short here, as a group's limit would. Taken for what was there anyway, it would be added to the limit of
+   the case that makes the kernel need the room. */
 static bool look_at_base(struct leaf_container *container, const struct leaf *leaf) {
-    uint64_t least = UINT64_MAX;
+    uint64_t now, least = UINT64_MAX;
     for (int waited = 0, stalled = 0;; waited++) {
-        uint64_t usage, file;
-        if (!read_usage(leaf, &usage) || !leaf_read_page_cache(leaf->walls->memory_stat, &file)) {
+        if (!read_base(container, leaf, &now)) {
             return false;
         }
-        container->base_bytes = leaf_less(usage, file);
-        container->file_bytes = file;
-        if (container->base_bytes < container->idle_bytes) {
-            container->idle_bytes = container->base_bytes;
-        }
-        stalled = container->base_bytes < least ? 0 : stalled + 1;
-        least = container->base_bytes < least ? container->base_bytes : least;
-        if (container->base_bytes - container->idle_bytes <= SETTLED_BYTES || stalled >= SETTLE_MS ||
-            waited >= SETTLE_MOST_MS) {
-            return true;
+        stalled = now < least ? 0 : stalled + 1;
+        least = now < least ? now : least;
+        if (is_settled(leaf, now - container->idle_bytes, waited, stalled)) {
+            break;
         }
         pause_ms(1);
     }
+    uint64_t most = container->idle_bytes + left_most(leaf);
+    container->base_bytes = (now < most ? now : most) + leaf->input_bytes;
+    return true;
 }
 
 static uint64_t slack_bytes(void) {
@@ -229,13 +259,18 @@ static bool killed(const struct leaf *leaf) {
     return read_kills(leaf) > leaf->container.base_kills;
 }
 
-/* A kill for the container's own limit is the case's fault if there was room for what it may have: a container that is too small
-   is not. */
+/* Had the container room for what the case may have? What earlier cases of the same program left is no part of what they couldn't
+   help: a program that fills its container with it would else be our failure in the next one, each time that it is tried again. */
+static bool is_roomy(const struct leaf *leaf) {
+    const struct leaf_container *container = &leaf->container;
+    uint64_t ours = is_alone(leaf) ? container->idle_bytes + leaf->input_bytes : container->base_bytes;
+    return leaf_less(container->container_bytes, ours + leaf->held_bytes) >= container->most_bytes;
+}
+
+/* A kill for the container's own limit is the case's fault, unless the container is too small. */
 static bool exhausted(const struct leaf *leaf) {
     const struct leaf_container *container = &leaf->container;
-    bool roomy =
-        leaf_less(container->container_bytes, container->base_bytes + leaf->held_bytes) >= container->most_bytes;
-    return container->beyond || (roomy && killed(leaf) && read_ooms(leaf) > container->base_ooms);
+    return container->beyond || (is_roomy(leaf) && killed(leaf) && read_ooms(leaf) > container->base_ooms);
 }
 
 static bool memory_bytes(struct leaf *leaf, uint64_t *bytes) {

@@ -37,6 +37,21 @@ bool leaf_read_word(int descriptor, const char *word, uint64_t *value) {
     return leaf_read_text(descriptor, text, sizeof text) > 0 && find_number(text, word, value);
 }
 
+/* The lists of files that the kernel may take back hold memory of processes as well, which they said they don't need any more
+   (MADV_FREE) and may have filled again since. By what pages are it isn't page cache, so that measure bounds the other; memory file
+   systems and swap, which are in it, are never in those lists. */
+static void bound_by_kind(const char *text, uint64_t *bytes) {
+    uint64_t pages, shared, swapped = 0;
+    /* Version 2's word, and version 1's. */
+    if (!(find_number(text, "file", &pages) || find_number(text, "cache", &pages)) ||
+        !find_number(text, "shmem", &shared)) {
+        return;
+    }
+    find_number(text, "swapcached", &swapped);
+    uint64_t most = leaf_less(pages, shared + swapped);
+    *bytes = most < *bytes ? most : *bytes;
+}
+
 bool leaf_read_page_cache(int descriptor, uint64_t *bytes) {
     char text[8192];
     uint64_t active, inactive;
@@ -45,6 +60,7 @@ bool leaf_read_page_cache(int descriptor, uint64_t *bytes) {
         return false;
     }
     *bytes = active + inactive;
+    bound_by_kind(text, bytes);
     return true;
 }
 

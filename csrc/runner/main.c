@@ -28,6 +28,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,6 +36,8 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <unistd.h>
+
+enum { FIRST_WORD_SECONDS = 30 };
 
 enum phase { PHASE_BUILD, PHASE_SUBMISSION, PHASE_CASES };
 
@@ -289,6 +292,16 @@ static void answer_all(struct runner *runner, struct protocol_reader *reader, st
     }
 }
 
+/* An engine that dies while it starts a container may never have taken hold of our standard input, whose end then never comes, and
+   forgets us. So a host that has said nothing for so long has gone away. */
+static bool host_never_came(const struct runner *runner) {
+    if (runner->phase != PHASE_BUILD || !walls_in_container(&runner->walls)) {
+        return false;
+    }
+    struct pollfd input = { .fd = STDIN_FILENO, .events = POLLIN };
+    return ppoll(&input, 1, &(struct timespec){ .tv_sec = FIRST_WORD_SECONDS }, NULL) == 0;
+}
+
 static _Noreturn void serve(struct runner *runner, struct protocol_writer *writer) {
     struct protocol_reader reader;
     protocol_reader_start(&reader, PROTOCOL_FROM_HOST);
@@ -300,6 +313,9 @@ static _Noreturn void serve(struct runner *runner, struct protocol_writer *write
             fault_fatal(&fault, "memory", "no room for what the host sends");
             send_fault(writer, &fault, 0);
             _exit(1);
+        }
+        if (host_never_came(runner)) {
+            _exit(0);
         }
         ssize_t count = read(STDIN_FILENO, place, room);
         if (count == 0 || (count < 0 && errno != EINTR)) {

@@ -137,12 +137,18 @@ static uint32_t subordinate(const char *path, const char *user, uid_t uid) {
 /* The name of a user. From the file alone: the C library would load what belongs to the system's own, which this program, linked
    statically, needn't fit. A user of a directory's is named by his number in /etc/subuid. */
 static bool name_of(uid_t uid, char name[NAME_BYTES]) {
-    char line[1024];
-    unsigned long number;
+    char line[1024], *end;
     bool found = false;
     FILE *file = fopen("/etc/passwd", "re");
     while (file && !found && fgets(line, sizeof line, file)) {
-        found = sscanf(line, "%255[^:]:%*[^:]:%lu:", name, &number) == 2 && number == uid;
+        char *rest = line, *user = strsep(&rest, ":");
+        /* The password, which may be empty. */
+        strsep(&rest, ":");
+        const char *number = strsep(&rest, ":");
+        found = number && *number && strtoul(number, &end, 10) == uid && *end == 0 && strlen(user) < NAME_BYTES;
+        if (found) {
+            snprintf(name, NAME_BYTES, "%s", user);
+        }
     }
     if (file) {
         fclose(file);

@@ -66,7 +66,8 @@ function Sandbox:build() end
 function Sandbox:submit(submission) end
 
 --- Runs the program once. limits default to those of submit, and are at most those. An error (nil, message, code) means that the
---- sandbox itself failed ("sandbox", "protocol", "environment", or "cut": the container's stream ended): ours, never the student's.
+--- sandbox itself failed ("sandbox", "protocol", "environment", a word of the runner's such as "memory", or "cut": the container's
+--- stream ended): ours, never the student's. "arguments": they are more than a program can be given; nothing was run.
 ---@async
 ---@param case {number:integer, arguments:string[], stdin:string|nil, limits:SandboxLimits|nil}
 ---@return SandboxResult|nil, string|nil, string|nil

@@ -384,6 +384,10 @@ describe("core.sandbox.attach", function()
       cut(": " .. long:sub(-1024, -2), { { send = err(long) } })
     end)
 
+    it("with a whole character at the beginning of the end", function()
+      cut(": " .. ("ä"):rep(511), { { send = err(("ä"):rep(2000) .. "\n") } })
+    end)
+
     it("before it was built", function()
       local one <close> = attached(joined(opened, { { send = err "no such program\n" } }))
       local good, text, code = one:build()
@@ -422,6 +426,30 @@ describe("core.sandbox.attach", function()
       assert.is_truthy(text:find(expected, 1, true), text)
       engine:close()
     end
+  end)
+
+  it("believes no failure that blames the student, and takes words of the runner's own", function()
+    for word, expected in pairs { rejected = "sandbox", late = "sandbox", lease_lost = "sandbox", cut = "sandbox",
+      mem = "sandbox", memory_ = "sandbox", memory = "memory", walls = "walls" } do
+      local one <close> = attached(joined(opened, { { send = out(attach.hello()) }, { ["until"] = type_of.build },
+        { send = out(attach.failure(true, 0, word, "it says so")) }, { to_end = true } }))
+      local good, text, code = one:build()
+      assert.is_nil(good)
+      assert.are.same({ expected, "it says so" }, { code, text })
+      engine:close()
+    end
+    local one <close> = holding(joined(given, { { ["until"] = type_of.case },
+      { send = out(attach.failure(false, 1, "policy", "not the program's")) }, { ["until"] = type_of.case },
+      { send = answered(1, "done") } }, ended))
+    assert.are.equal("sandbox", core.code(case(one)))
+    assert.are.equal("done", assert(case(one)).stdout)
+  end)
+
+  it("reads the largest amounts that a runner can tell", function()
+    local one <close> = holding(joined(given, { { ["until"] = type_of.case },
+      { send = out(attach.result(1, 0, math.maxinteger)) } }, ended))
+    local result = assert(case(one))
+    assert.are.same({ math.maxinteger, math.maxinteger // 1000 + 1 }, { result.cpu_us, result.cpu_ms })
   end)
 
   it("takes any amount on standard error", function()
@@ -473,6 +501,38 @@ describe("core.sandbox.attach", function()
       collectgarbage()
       support.eventually("the engine sees its end", function() return not engine:told()[1].open end)
     end)
+  end)
+
+  it("leaves nothing when the script ends, wherever it is", function()
+    assert(directory:write("script.lua", [[
+      local clock, sandbox = require "submitter.core.clock", require "submitter.core.sandbox"
+      local limits = { memory_bytes = 64 << 20, cpu_ms = 1000, wall_ms = 20000, output_bytes = 1 << 20, processes = 16,
+        file_bytes = 4 << 20 }
+      local program = { files = { { name = "main.py", data = "" } }, program = "main.py", limits = limits }
+      require "submitter.core.task".spawn("left", function()
+        kept = assert(sandbox.attach { socket = arg[1], path = "/", limits = limits })
+        if arg[2] == "kept" then return end
+        assert(kept:build())
+        assert(kept:submit(program))
+        kept:case { number = 1, arguments = {}, stdin = ("x"):rep(4 << 20) }
+      end)
+      clock.sleep_ms(200)]]))
+    local script = directory:path() .. "/script.lua"
+    for _, example in ipairs {
+      { "the answer is awaited", { { request = true }, { silent = true } } },
+      { "the first word is awaited", joined(opened, { { silent = true } }) },
+      { "nothing is asked", joined(opened, { { send = out(attach.hello()) }, { silent = true } }), "kept" },
+      { "a case runs", joined(given, { { ["until"] = type_of.case }, { to_end = true } }) },
+      { "input isn't taken", joined(given, { { silent = true } }) },
+    } do
+      start(example[2])
+      local result
+      local taken = duration(function() result = core.program { "run", script, engine.path, example[3] } end)
+      assert.are.same({ 0, "" }, { result.exit_code, result.stderr }, example[1])
+      assert.is_true(taken < 5000, example[1])
+      support.eventually(example[1], function() return not engine:told()[1].open end)
+      engine:close()
+    end
   end)
 
   it("names misuse", function()

@@ -115,9 +115,14 @@ function attach.output(number, stream, bytes)
 end
 
 --- The result of a case that ended by itself with exit code 0.
-function attach.result(number, stdout_bytes)
-  return attach.message("result", string.pack("<I4I1I1I4I4I8I8I8I8I8", number, 1, 0, 0, 0, 2000, 3000, 1 << 20,
-    stdout_bytes or 0, 0))
+function attach.result(number, stdout_bytes, cpu_us)
+  return attach.message("result", string.pack("<I4I1I1I4I4I8I8I8I8I8", number, 1, 0, 0, 0, cpu_us or 2000, 3000,
+    1 << 20, stdout_bytes or 0, 0))
+end
+
+--- A failure of the runner's; number: of the case that it concerns, 0 for none.
+function attach.failure(is_fatal, number, code, text)
+  return attach.message("failure", string.pack("<I1I4s4s4", is_fatal and 1 or 0, number, code, text))
 end
 
 return attach

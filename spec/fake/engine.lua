@@ -4,9 +4,10 @@
 ---
 --- Switches: `engine.away` (nobody listens), `engine.slow[operation] = ms` (an answer comes after so long),
 --- `engine.refuse[operation] = { status, message }`, `engine.deaf[operation]` (carried out, never answered),
---- `engine.is_unnoticed` (the end of a stream isn't seen until something is asked). Acts: `engine:oom(id)`, `engine:kill(id)`,
---- `engine:die(id, code)`, `engine:restart()`. Operations are the words of `calls`: "create", "start", … . What runs in a
---- container is `engine.program`: function(container, case) → result of a case.
+--- `engine.is_unnoticed` (the end of a stream isn't seen until something is asked), `engine.frozen` (an event: nothing is
+--- answered until it is set, and what was asked is done then), `engine.fail_removal` (why it can't remove what has ended).
+--- Acts: `engine:oom(id)`, `engine:kill(id)`, `engine:die(id, code)`, `engine:restart()`. Operations are the words of `calls`:
+--- "create", "start", … . What runs in a container is `engine.program`: function(container, case) → result of a case.
 local host = require "submitter.host"
 
 local Engine = {}
@@ -80,6 +81,15 @@ function Engine:request(options)
   local operation, subject = route(self, options.method, path)
   if not operation then return subject and refused(400, subject .. " is too new") or answer(404, "Not Found\n") end
   self.calls[#self.calls + 1] = operation
+  local frozen = self.frozen
+  if frozen and not frozen:wait(options.timeout_ms) then
+    host.task.spawn("what a frozen engine was asked", function()
+      frozen:wait()
+      host.clock.sleep_ms(5)
+      operations[operation](self, subject, query, options.body and host.json.decode(options.body), options)
+    end)
+    return nil, "no answer in time", "timeout"
+  end
   self.busy = self.busy + 1
   self.most_busy[operation] = math.max(self.most_busy[operation] or 0, self.busy)
   local guard <close> = setmetatable({}, { __close = function() self.busy = self.busy - 1 end }) -- luacheck: ignore 211
@@ -139,10 +149,19 @@ end
 --- Ends the main process of a container with this code.
 function Engine:die(id, exit_code) finish(self, self.containers[id], exit_code) end
 
---- The kernel takes it for lack of memory.
-function Engine:oom(id)
-  note(self, self.containers[id], "oom")
-  finish(self, self.containers[id], 137)
+--- The kernel takes it for lack of memory, or, with another exit code, the runner in it. late_ms: the word on that comes so long
+--- after the end.
+function Engine:oom(id, exit_code, late_ms)
+  local container = self.containers[id]
+  local function tell() note(self, container, "oom") end
+  if not late_ms then tell() end
+  finish(self, container, exit_code or 137)
+  if late_ms then
+    host.task.spawn("a late word", function()
+      host.clock.sleep_ms(late_ms)
+      tell()
+    end)
+  end
 end
 
 --- Somebody kills it by the engine.
@@ -242,6 +261,7 @@ function operations:create(_, query, body)
   local id = new_id(self)
   local container = {
     id = id, name = query.name, body = body, labels = body.Labels, state = "created", removed = host.task.event(),
+    made_s = host.clock.now_ms() // 1000,
     memory_bytes = body.HostConfig.Memory, processes = body.HostConfig.PidsLimit, nano_cpus = body.HostConfig.NanoCpus,
   }
   self.containers[id] = container
@@ -293,6 +313,9 @@ function operations:wait(name, query, _, options)
   assert(query.condition == "removed", "another condition")
   local container = find(self, name)
   if not container then return missing(name) end
+  if self.fail_removal then
+    return answer(200, { StatusCode = 0, Error = { Message = self.fail_removal } })
+  end
   local removed = container.removed:wait(options.timeout_ms)
   if not removed then return nil, "no answer in time", "timeout" end
   return answer(200, { StatusCode = 0 })
@@ -326,7 +349,8 @@ function operations:list(_, query)
       fits = fits and container.labels[name] == value
     end
     if fits then
-      list[#list + 1] = { Id = container.id, Names = { "/" .. container.name }, Labels = container.labels }
+      list[#list + 1] = { Id = container.id, Names = { "/" .. container.name }, Labels = container.labels,
+        State = container.state, Created = container.made_s }
     end
   end
   return answer(200, list)

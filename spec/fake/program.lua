@@ -1,5 +1,5 @@
---- A Python program beside this file, in a process of its own, that takes a line of JSON and answers one: web.py, smtp.py, attach.py.
---- It is started by the first command.
+--- A Python program beside this file, in a process of its own, that takes a line of JSON and answers one: web.py, smtp.py,
+--- attach.py. It is started by the first command.
 local host = require "submitter.host"
 
 local program = {}
