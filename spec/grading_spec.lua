@@ -8,6 +8,9 @@ local fake = require "spec.fake.grading"
 local location = assert(key.parse_document(fake.prefix .. ".json"))
 local request = { key = fake.prefix .. ".json", mode = "test", location = location }
 
+local function always() return true end
+local function never() return false end
+
 describe("grading", function()
   local parts, lease
 
@@ -22,7 +25,9 @@ describe("grading", function()
 
   local function outcome_of(is_last)
     local outcome
-    local lines = support.logged(function() outcome = grading.grade(parts, request, lease, is_last or false) end)
+    local lines = support.logged(function()
+      outcome = grading.grade(parts, request, lease, is_last and always or never)
+    end)
     return outcome, lines
   end
 
@@ -65,7 +70,7 @@ describe("grading", function()
     parts.policy_directory = fake.policies {
       ["default.lua"] = "return { compare = function(actual, expected) error('not ' .. expected) end }",
     }
-    local graded = grading.grade(parts, { key = request.key, mode = "grade", location = location }, lease, true)
+    local graded = grading.grade(parts, { key = request.key, mode = "grade", location = location }, lease, always)
     assert.are.equal("dead", graded.kind)
     assert.matches("not 30", graded.reason, 1, true)
     local failure = fake.published(parts, fake.prefix .. ".grade.error.json")
@@ -166,7 +171,7 @@ describe("what is handed in after the end of an event that takes nothing then", 
   end)
 
   local function deliver()
-    return grading.grade(parts, request, { lost = false }, true)
+    return grading.grade(parts, request, { lost = false }, always)
   end
 
   local function hand_in(source, modified_ms)
@@ -219,7 +224,7 @@ describe("what is handed in after the end of an event that takes nothing then", 
   it("is not refused while nobody can say what stands", function()
     parts.recorder.standing = function() return nil, "the server is away", "unavailable" end
     hand_in("sum", ENDS_MS + 1)
-    local outcome = grading.grade(parts, request, { lost = false }, false)
+    local outcome = grading.grade(parts, request, { lost = false }, never)
     assert.are.same({ "retry", "unavailable" }, { outcome.kind, outcome.class })
   end)
 end)
@@ -234,7 +239,7 @@ describe("large inputs", function()
     parts.runner.programs.program = program
     for name, text in pairs(files) do parts.store.objects[fake.base .. "/grading/" .. name] = text end
     parts.policy_directory = fake.policies(policies or {})
-    local outcome = grading.grade(parts, request, { lost = false }, false)
+    local outcome = grading.grade(parts, request, { lost = false }, never)
     return outcome, fake.published(parts, fake.prefix .. ".result.json"), parts
   end
 

@@ -83,6 +83,21 @@ describe("jobs", function()
     assert.is_nil(root:stat(registry.name))
   end)
 
+  it("leaves each word in one step, for those who read meanwhile", function()
+    local registry = open()
+    for file, leave in pairs {
+      [jobs.state_file] = function() assert(registry:tell { last_poll_ms = 5 }) end,
+      [jobs.life_file] = function() assert(registry:beat { alive_ms = 5, due_ms = 4 }) end,
+    } do
+      local path = registry.name .. "/" .. file
+      leave()
+      local before = assert(root:stat(path)).inode
+      leave()
+      assert.are_not.equal(before, assert(root:stat(path)).inode)
+    end
+    assert(registry:close())
+  end)
+
   it("leaves living workers alone", function()
     local first = open()
     local folder = assert(first:make(subid))

@@ -79,11 +79,11 @@ end
 local function fail(job, lease, is_last, reason, class)
   if lease.lost or class == "lease_lost" then return { kind = "lost", reason = reason, class = "lease_lost" } end
   local kind = kinds[class] or ours
-  if not kind.permanent and not is_last then return { kind = "retry", reason = reason, class = class } end
+  if not kind.permanent and not is_last() then return { kind = "retry", reason = reason, class = class } end
   local told, message, code = guarded(job, lease, function() return tell(job, kind, reason, class) end)
   if lease.lost then return { kind = "lost", reason = reason, class = "lease_lost" } end
   if not told then
-    if not is_last then return { kind = "retry", reason = message, class = code } end
+    if not is_last() then return { kind = "retry", reason = message, class = code } end
     reason = ("%s; this couldn't be published: %s"):format(reason, message)
   end
   return { kind = "dead", reason = reason, class = class }
@@ -95,7 +95,7 @@ end
 --- policy_directory:table|nil, steps:table}
 ---@param request Request what the message asks for
 ---@param lease {lost:boolean} of the message; once lost, nothing more is published
----@param is_last boolean when this fails, it isn't tried again
+---@param is_last fun():boolean when this has failed: won't it be tried again?
 ---@return {kind:"done"|"dead"|"retry"|"lost", reason:string|nil, class:string|nil, subid:string, mode:string} outcome
 function grading.grade(parts, request, lease, is_last)
   local job = {

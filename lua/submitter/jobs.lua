@@ -126,6 +126,11 @@ function Registry:lives(name)
   return not lock and code ~= "ENOENT"
 end
 
+-- In one step: whoever reads it meanwhile must find one word or the other, never a file that is empty for the moment.
+local function leave(self, file, word)
+  return self.directory:replace(file, host.json.encode(word), { sync = false })
+end
+
 --- Leaves word for `submitter status` how the worker and its queue get on.
 ---@async
 ---@param state {last_poll_ms:integer|nil, problem:string|nil} when the queue last answered (wall clock), and why it doesn't
@@ -134,8 +139,7 @@ end
 ---@return string|nil code
 function Registry:tell(state)
   if not self.lock then return true end
-  return self.directory:write(jobs.state_file, host.json.encode { last_poll_ms = state.last_poll_ms,
-    problem = state.problem })
+  return leave(self, jobs.state_file, { last_poll_ms = state.last_poll_ms, problem = state.problem })
 end
 
 --- Leaves a sign of life for `submitter health`.
@@ -146,7 +150,7 @@ end
 ---@return string|nil code
 function Registry:beat(life)
   if not self.lock then return true end
-  return self.directory:write(jobs.life_file, host.json.encode { alive_ms = life.alive_ms, due_ms = life.due_ms })
+  return leave(self, jobs.life_file, { alive_ms = life.alive_ms, due_ms = life.due_ms })
 end
 
 --- Removes this worker's own folder and lets go of it. May be called again.

@@ -122,14 +122,15 @@ function Worker:grade(message, kept)
     local reason = skipped[1] and skipped[1].reason or "it has no records"
     host.log.debug("message_announces_nothing", { id = message.id, reason = reason })
   end
-  local is_last = self:is_last(message)
+  -- Asked when something failed: it is then that what all need may be known to be away.
+  local function is_last() return self:is_last(message) end
   local decisive = { kind = "done" }
   for _, request in ipairs(requests) do
     local outcome = self:alone(request, function() return grading.grade(self, request, kept, is_last) end)
     decisive = merge(decisive, outcome)
     if outcome.kind == "lost" then break end
   end
-  if decisive.kind == "retry" and is_last then decisive.kind = "dead" end
+  if decisive.kind == "retry" and is_last() then decisive.kind = "dead" end
   decisive.was_tried = #requests > 0
   return with_failed_records(decisive, failed)
 end

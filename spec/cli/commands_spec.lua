@@ -501,7 +501,8 @@ describe("the command line", function()
 
   it("doctor says what is wrong with an engine, and asks nothing of walls that nobody uses", function()
     local config = folder:write("submitter.lua",
-      ('return { var = %q, runner = docker { image = "a:1", socket = %q } }'):format(folder.var, folder.path .. "/none"))
+      ('return { var = %q, runner = docker { image = "a:1", socket = %q } }'):format(folder.var,
+        folder.path .. "/none"))
     local ended = run("doctor", "--config", config)
     assert.equal(3, ended.exit_code, ended.stdout)
     assert.truthy(ended.stdout:find("fail engine         engine away: " .. folder.path .. "/none", 1, true),

@@ -42,6 +42,13 @@ describe("submitter.cli.containers", function()
     assert.matches("SUBMITTER_RUNNER_SOCKET", findings[1].remedy, 1, true)
   end)
 
+  it("says what to do about an engine that runs and can't be asked", function()
+    local function remedy(problem) return containers.judge(nil, settings, problem)[1].remedy end
+    assert.matches("^usermod ", remedy "engine closed to this user: /run/docker.sock: permission denied")
+    assert.matches("patience in docker", remedy "engine slow: no whole answer within 30000 ms", 1, true)
+    assert.matches("^start it", remedy "no colon in it")
+  end)
+
   it("names what the engine can't bound", function()
     facts.limits = { memory = false, swap = false, processes = false, processors = false }
     assert.same({ "fail", "it can't bound: memory, processes" },
@@ -84,8 +91,20 @@ describe("submitter.cli.containers", function()
     end
     facts.image, facts.image_problem = nil, "no such image: submitter-python:3.9"
     assert.same({ "fail", "no such image: submitter-python:3.9" }, { judged("image").state, judged("image").text })
-    assert.matches("docker build -f docker/runner.Dockerfile -t submitter-python:3.9 .", judged("image").remedy, 1,
-      true)
+    assert.matches(": docker build -f docker/runner.Dockerfile --build-arg BASE=… -t submitter-python:3.9 .",
+      judged("image").remedy, 1, true)
+  end)
+
+  it("says how an image is built by that very engine, and never over one that is something else", function()
+    facts.image.protocol = nil
+    assert.matches(": docker build -f docker/runner.Dockerfile --build-arg BASE=submitter-python:3.9 -t NAME .",
+      judged("image").remedy, 1, true)
+    facts.socket = "/d/s"
+    assert.matches(": docker -H unix:///d/s build -f ", judged("image").remedy, 1, true)
+    facts.engine = "podman"
+    assert.matches(": podman --url unix:///d/s build -f ", judged("image").remedy, 1, true)
+    facts.socket = "/run/podman/podman.sock"
+    assert.matches(": podman build -f ", judged("image").remedy, 1, true)
   end)
 
   it("knows the protocol that the programs speak and images are marked with", function()

@@ -198,9 +198,23 @@ describe("submitter.cli.machine", function()
   end)
 
   describe("user", function()
-    it("asks nothing of root", function()
-      local read, exists = described {}
-      assert.equal("ok", machine.user(read, exists, 0).state)
+    it("tells root of all users from that of a namespace with few", function()
+      local files = { ["/proc/self/uid_map"] = "         0          0 4294967295\n" }
+      files["/proc/self/gid_map"] = files["/proc/self/uid_map"]
+      local read, exists = described(files)
+      local function found()
+        local finding = machine.user(read, exists, 0)
+        return { finding.state, finding.text:match "%d+", finding.remedy ~= nil }
+      end
+      assert.same({ "ok", nil, false }, found())
+      assert.equal("started by root: any are there", machine.user(read, exists, 0).text)
+      -- hostUsers: false; a rootless engine's root and those of /etc/subuid.
+      files["/proc/self/gid_map"] = "0 1000 1\n1 100000 65536\n"
+      assert.same({ "ok", "65536", false }, found())
+      files["/proc/self/uid_map"] = "0 1441792 65535\n"
+      assert.same({ "ok", "65535", false }, found())
+      files["/proc/self/gid_map"] = "0 1000 1\n"
+      assert.same({ "fail", "1", true }, found())
     end)
 
     it("wants subordinate ids and the programs that map them", function()

@@ -4,7 +4,7 @@ local form = require "submitter.engine.form"
 local host = require "submitter.host"
 local support = require "spec.support"
 
-local limits = { memory_bytes = 64 << 20, processes = 8 }
+local limits = { memory_bytes = 64 << 20, output_bytes = 1 << 20, processes = 8 }
 local settings = { image = "submitter-python:3.9", seccomp_profile = "{}", seccomp_path = "/p" }
 
 describe("the client of an engine", function()
@@ -63,10 +63,12 @@ describe("the client of an engine", function()
       assert.is_true(engine:start(id))
       assert.is_true(engine:rename(id, "other"))
       assert.is_true(engine:update(id, form.wanted(limits, 1 << 20, 0.5)))
-      assert.are.same({ 65 << 20, 40, 500000000 }, {
+      assert.are.same({ 66 << 20, 40, 500000000 }, {
         server.containers[id].memory_bytes, server.containers[id].processes, server.containers[id].nano_cpus,
       })
-      assert.are.same({ { id = id, labels = { a = "b" } } }, engine:list { a = "b" })
+      local listed = engine:list { a = "b" }
+      assert.are.same({ 1, id, { a = "b" }, "running" }, { #listed, listed[1].id, listed[1].labels, listed[1].state })
+      assert.is_true(math.abs(listed[1].made_s - host.clock.now_ms() // 1000) < 60)
       assert.are.same({}, engine:list { a = "c" })
       assert.are.same({ nil, "engine slow" }, { engine:wait_removed(id, 10), (select(4, engine:wait_removed(id, 10))) })
       server:oom(id)
@@ -130,6 +132,30 @@ describe("the client of an engine", function()
     assert.is_nil(engine.away)
     assert.are.equal("podman", engine.kind)
     assert.are.same({ "engine_away", "engine_back" }, lines)
+  end)
+
+  it("says so to the log, unless somebody else tells it", function()
+    for _, is_quiet in ipairs { false, true } do
+      engine = client.new { socket = server.socket, is_quiet = is_quiet, http = server.http }
+      server.away = true
+      local lines = support.logged(function() engine:ping() end)
+      assert.are.equal(is_quiet and 0 or 1, #lines)
+      assert.is_truthy(engine.away)
+      server.away = false
+      assert(engine:ping())
+      assert.is_nil(engine.away)
+    end
+  end)
+
+  it("knows that a container wasn't removed though the wait for it is over", function()
+    local id = make "one"
+    server.fail_removal = "device or resource busy"
+    local nothing, message, code, name = engine:wait_removed(id, 100)
+    assert.is_nil(nothing)
+    assert.are.same({ "unavailable", "engine failed" }, { code, name })
+    assert.matches("device or resource busy", message, 1, true)
+    server.fail_removal = ""
+    assert.is_true(engine:wait_removed(id, 100))
   end)
 
   it("waits for no answer for longer than its patience", function()

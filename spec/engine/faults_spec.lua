@@ -32,7 +32,8 @@ describe("an engine's faults", function()
       assert.is_nil(nothing)
       assert.are.equal(case[3], name)
       assert.are.equal(case[4], code)
-      assert.are.equal(("%s: %s (HTTP %d to %s)"):format(name, case[2], case[1], WHAT), message)
+      local advice = name == "image doesn't fit" and "; docker/README.md says how one is made that does" or ""
+      assert.are.equal(("%s: %s (HTTP %d to %s)%s"):format(name, case[2], case[1], WHAT, advice), message)
     end)
   end
 

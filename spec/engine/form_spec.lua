@@ -1,7 +1,7 @@
 local form = require "submitter.engine.form"
 local host = require "submitter.host"
 
-local limits = { memory_bytes = 256 << 20, processes = 16 }
+local limits = { memory_bytes = 256 << 20, output_bytes = 1 << 20, processes = 16 }
 local settings = { image = "submitter-python:3.9", seccomp_path = "/usr/share/submitter/seccomp.json",
   seccomp_profile = '{"defaultAction":"SCMP_ACT_ERRNO"}' }
 local labels = { ["submitter.worker"] = "w" }
@@ -37,8 +37,8 @@ local DOCKER = [[
       "Type": "none"
     },
     "MaskedPaths": [],
-    "Memory": 402653184,
-    "MemorySwap": 402653184,
+    "Memory": 403701760,
+    "MemorySwap": 403701760,
     "NanoCpus": 500000000,
     "NetworkMode": "none",
     "PidsLimit": 48,
@@ -115,11 +115,11 @@ describe("what an engine is asked for", function()
   it("changes for a submission", function()
     local path, body, is_own = form.update("abc", wanted, "docker")
     assert.are.same({ "/containers/abc/update", nil }, { path, is_own })
-    assert.are.same({ Memory = 384 << 20, MemorySwap = 384 << 20, PidsLimit = 48, NanoCpus = 500000000 }, body)
+    assert.are.same({ Memory = 385 << 20, MemorySwap = 385 << 20, PidsLimit = 48, NanoCpus = 500000000 }, body)
     path, body, is_own = form.update("abc", wanted, "podman")
     assert.are.same({ "/containers/abc/update", true }, { path, is_own })
     assert.are.same({
-      memory = { limit = 384 << 20, swap = 384 << 20 }, pids = { limit = 48 }, cpu = { quota = 50000, period = 100000 },
+      memory = { limit = 385 << 20, swap = 385 << 20 }, pids = { limit = 48 }, cpu = { quota = 50000, period = 100000 },
     }, body)
     assert.is_nil(select(2, form.update("abc", form.wanted(limits, 0), "podman")).cpu)
   end)

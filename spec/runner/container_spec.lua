@@ -5,8 +5,8 @@ local jobs = require "submitter.jobs"
 local support = require "spec.support"
 
 local SUBID = "fc55c0190dde2bc413d8d1e79fb8cca2"
-local ceilings = { memory_bytes = 1 << 30, processes = 64, wall_ms = 60000 }
-local limits = { memory_bytes = 64 << 20, processes = 16, wall_ms = 50 }
+local ceilings = { memory_bytes = 1 << 30, output_bytes = 16 << 20, processes = 64, wall_ms = 60000 }
+local limits = { memory_bytes = 64 << 20, output_bytes = 1 << 20, processes = 16, wall_ms = 50 }
 local program = { name = "a.py", source = "pass", limits = limits }
 
 describe("the container runner", function()
@@ -71,7 +71,7 @@ describe("the container runner", function()
     local session = start()
     local container = only()
     assert.matches("^subid" .. SUBID .. "%-%x+$", container.name)
-    assert.are.same({ 192 << 20, 48 }, { container.memory_bytes, container.processes })
+    assert.are.same({ 193 << 20, 48 }, { container.memory_bytes, container.processes })
     assert.are.equal(limits, container.box.limits)
     assert.are.same({ "version", "create", "attach", "start" }, {
       server.calls[1], table.unpack(server.calls, 3) })
@@ -99,11 +99,11 @@ describe("the container runner", function()
   it("keeps some ready, and gives one its name and limits when it is taken", function()
     warm()
     assert.are.equal(2, server:count())
-    assert.are.same({ ceilings.memory_bytes + (128 << 20), 96 }, { only().memory_bytes, only().processes })
+    assert.are.same({ ceilings.memory_bytes + (144 << 20), 96 }, { only().memory_bytes, only().processes })
     local session = start()
     assert.are.equal(1, server:count "^subid")
     local container = server.containers[session.box.id]
-    assert.are.same({ 192 << 20, 48 }, { container.memory_bytes, container.processes })
+    assert.are.same({ 193 << 20, 48 }, { container.memory_bytes, container.processes })
     assert(session:submit(program))
     host.clock.sleep_ms(30)
     -- None is made while something is measured.
@@ -142,7 +142,7 @@ describe("the container runner", function()
     warm()
     local session = start()
     local container = server.containers[session.box.id]
-    assert.are.same({ 192 << 20, 48 }, { container.memory_bytes, container.processes })
+    assert.are.same({ 193 << 20, 48 }, { container.memory_bytes, container.processes })
     assert.matches("^subid", container.name)
     session:close()
   end)
@@ -286,7 +286,7 @@ describe("the container runner", function()
     server.used_bytes = 512 << 20
     local session = start()
     support.eventually("the end of those", function() return server:count() == 1 end)
-    assert.are.equal(192 << 20, only().memory_bytes)
+    assert.are.equal(193 << 20, only().memory_bytes)
     session:close()
   end)
 
@@ -332,6 +332,17 @@ describe("the container runner", function()
     assert.are.equal(program.source, only().box.submission.files[1].data)
     session:close()
   end)
+
+  -- The kernel may take the runner alone, and the engine may tell of it after the end.
+  for _, exit_code in ipairs { 137, 4 } do
+    it(("waits for the word on memory, exit code %d"):format(exit_code), function()
+      local session = start()
+      assert(session:submit(program))
+      server.program = function(container) server:oom(container.id, exit_code, 60) end
+      assert.are.equal("memory", assert(session:case { number = 1, arguments = {} }).ending)
+      session:close()
+    end)
+  end
 
   it("isn't misled by an earlier case's memory", function()
     local session = start()
@@ -385,6 +396,16 @@ describe("the container runner", function()
     session:close()
   end)
 
+  it("asks seldom for a reason that the engine doesn't know", function()
+    local session = start()
+    assert(session:submit(program))
+    server.program = function() only().box.is_cut = true end
+    server.calls = {}
+    assert.is_nil((session:case { number = 1, arguments = {} }))
+    assert.is_true(#server.calls < 15, #server.calls)
+    session:close()
+  end)
+
   it("doesn't wait for an answer that never comes through a hanging engine", function()
     runner:close()
     runner = assert(open { patience_ms = 100 })
@@ -398,6 +419,18 @@ describe("the container runner", function()
     assert.matches("^engine slow: nothing comes from subid", message)
     -- The program has its time, and the engine its patience.
     assert.is_true(taken_ms >= 150 and taken_ms < 5000, taken_ms)
+    assert.is_nil(runner:problem())
+    session:close()
+    -- Where it answers nobody that is known, so nobody counts it against the message.
+    session = start()
+    assert(session:submit(program))
+    server.program = function()
+      server.frozen = host.task.event()
+      host.clock.sleep_ms(60000)
+    end
+    assert.are.equal("unavailable", (select(3, session:case { number = 1, arguments = {} })))
+    assert.matches("^engine slow: ", (runner:problem()))
+    server.frozen:set()
     session:close()
   end)
 
@@ -511,6 +544,20 @@ describe("the container runner", function()
     registry:close()
   end)
 
+  it("removes at a desk's end what another one left", function()
+    local desk = assert(open { pool = 0 })
+    local made = server.http.request {
+      method = "POST", url = "http://engine/v1.41/containers/create?name=left", unix_socket = server.socket,
+      proxy = false, timeout_ms = 1000, body = host.json.encode {
+        Image = "submitter-python:3.9", Labels = desk.leftovers:labels "left", HostConfig = { Memory = 1 << 30 },
+      },
+    }
+    only().made_s = 1700000000
+    assert.are.equal(201, made.status)
+    runner:close()
+    assert.are.equal(0, server:count())
+  end)
+
   it("finds what was made without an answer", function()
     runner:close()
     runner = assert(open { patience_ms = 300 })
@@ -518,6 +565,35 @@ describe("the container runner", function()
     assert.are.equal("unavailable", (select(3, runner:start(limits, { subid = SUBID }))))
     support.eventually("nothing", function() return server:count() == 0 end)
     server.deaf.create = nil
+  end)
+
+  it("finds what was made by an engine that was silent for long", function()
+    runner:close()
+    runner = assert(open { patience_ms = 100 })
+    assert(runner:reach())
+    assert(runner.engine:image "submitter-python:3.9")
+    local frozen = host.task.event()
+    server.refuse.image = function()
+      server.frozen = frozen
+    end
+    assert.are.equal("unavailable", (select(3, runner:start(limits, { subid = SUBID }))))
+    server.refuse.image = nil
+    host.clock.sleep_ms(400)
+    -- It answers the look at what is there before it makes what it was asked for.
+    frozen:set()
+    support.eventually("one more", function() return server.made == 1 end)
+    support.eventually("nothing", function() return server:count() == 0 end)
+    assert.is_true(runner.sweeping:done() or runner.has_lost)
+  end)
+
+  it("leaves nothing of one whose taking throws", function()
+    warm()
+    server.http.request = function(options)
+      if options.url:find("/rename", 1, true) then error("oh", 0) end
+      return server:request(options)
+    end
+    assert.matches("oh", (select(2, runner:start(limits, { subid = SUBID }))), 1, true)
+    support.eventually("its end", function() return server:count() == 1 end)
   end)
 
   it("ends what stands ready when it is closed, a few at a time", function()

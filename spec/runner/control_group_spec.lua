@@ -73,6 +73,25 @@ describe("the worker's control group", function()
     untouched()
   end)
 
+  it("is left once, before the first sandbox whose group is this program's to choose", function()
+    package.loaded["submitter.runner.control_group"] = nil
+    local fresh = require "submitter.runner.control_group"
+    package.loaded["submitter.runner.control_group"] = control_group
+    local function read(path) return files[path] end
+    fresh.enter({ accounting = "rlimit" }, read)
+    fresh.enter({ accounting = "cgroup", cgroup_parent = "/elsewhere" }, read)
+    assert.are.same({}, root:list "service")
+    fresh.enter({ accounting = "cgroup" }, read)
+    assert.are.equal(1, #root:list "service")
+    -- With a sandbox beside it the leaf is a group like that which was left.
+    files["/proc/self/cgroup"] = "0::/service/worker\n"
+    for _, name in ipairs { "type", "controllers", "procs" } do
+      files[root:path() .. "/service/worker/cgroup." .. name] = files[root:path() .. "/service/cgroup." .. name]
+    end
+    fresh.enter({ accounting = "cgroup" }, read)
+    for _, entry in ipairs(root:list "service/worker") do assert.are.equal("file", entry.type) end
+  end)
+
   it("says why it couldn't be left", function()
     assert(root:remove_tree "service")
     assert(root:write("service", "in the way"))

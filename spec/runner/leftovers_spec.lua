@@ -32,7 +32,7 @@ describe("what workers leave", function()
 
   local function make(owner, tag)
     local settings = { image = "submitter-python:3.9", seccomp_profile = "{}", seccomp_path = "/p" }
-    local wanted = form.wanted({ memory_bytes = 64 << 20, processes = 4 }, 0)
+    local wanted = form.wanted({ memory_bytes = 64 << 20, output_bytes = 1 << 20, processes = 4 }, 0)
     return assert(engine:create("c-" .. tag, form.create(settings, wanted, owner:labels(tag), engine.kind)))
   end
 
@@ -76,12 +76,25 @@ describe("what workers leave", function()
     assert.are.equal(1, server:count())
   end)
 
-  it("isn't told apart for a command, which holds no lock", function()
-    local desk = assert(leftovers.new(nil))
+  it("is told by its age where a command left it, which holds no lock, and only before it ran", function()
+    local desk, other, own = assert(leftovers.new(nil)), assert(leftovers.new(nil)), worker()
     assert.matches("^desk%-%d+%-%x+$", desk.worker)
-    assert.is_nil(desk:labels("t")["submitter.var"])
-    assert.are.equal(0, desk:sweep(engine))
-    assert.are.same({}, { table.unpack(server.calls, 2) })
+    assert.are.equal("desk", desk:labels("t")["submitter.var"])
+    local hours_ago_s = host.clock.now_ms() // 1000 - 2 * 3600
+    local function left(owner, tag)
+      local id = make(owner, tag)
+      server.containers[id].made_s = hours_ago_s
+      return id
+    end
+    make(desk, "new")
+    left(own, "workers")
+    assert(engine:start(left(desk, "runs")))
+    assert.are.equal(0, other:sweep(engine))
+    for _, sweeper in ipairs { other, own } do
+      left(desk, "forgotten")
+      assert.are.equal(1, sweeper:sweep(engine))
+      assert.are.same({ "c-new", "c-runs", "c-workers" }, server:names())
+    end
   end)
 
   it("says what is wrong with the folder's identity", function()

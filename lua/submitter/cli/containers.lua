@@ -51,10 +51,21 @@ local function of_security(facts, settings)
   return finding("ok", "engine rights", "system calls are filtered; " .. users)
 end
 
-local REBUILD = "build it: %s build -f docker/runner.Dockerfile -t %s ."
+-- How an engine's own command is told to use a socket that isn't the one it takes by itself.
+local clients = {
+  docker = { usual = "/run/docker.sock", word = "-H" }, podman = { usual = "/run/podman/podman.sock", word = "--url" },
+}
+
+local function build(facts, base, image)
+  local client = clients[facts.engine]
+  local command = client and facts.socket ~= client.usual
+    and ("%s %s unix://%s"):format(facts.engine, client.word, facts.socket) or facts.engine
+  return ("%s build -f docker/runner.Dockerfile --build-arg BASE=%s -t %s ."):format(command, base, image)
+end
 
 local function of_image(facts, settings)
-  local rebuild = REBUILD:format(facts.engine, settings.image)
+  local rebuild = ("build it, in BASE's place an image with the Python (docker/README.md): %s"):format(
+    build(facts, "…", settings.image))
   local image = facts.image
   if not image then
     return finding("fail", "image", facts.image_problem, rebuild .. "; or pull it")
@@ -62,13 +73,20 @@ local function of_image(facts, settings)
     return finding("fail", "image", ("%s is of another version: its runner speaks protocol %d, this program %d"):format(
       settings.image, image.protocol, containers.PROTOCOL), rebuild)
   elseif not image.protocol or not image.has_entry_point then
-    return finding("warn", "image", settings.image .. " doesn't say that it has submitter's runner in it", rebuild)
+    return finding("warn", "image", settings.image .. " doesn't say that it has submitter's runner in it",
+      ("build one on it, and name that one: %s"):format(build(facts, settings.image, "NAME")))
   elseif image.has_volumes then
     return finding("warn", "image", settings.image .. " declares volumes: the engine makes them with every container",
       "build it on a base without VOLUME")
   end
   return finding("ok", "image", ("%s, %s"):format(settings.image, image.id:sub(1, 19)))
 end
+
+-- What to do about an engine that can't be asked, by the name that its fault's message begins with.
+local remedies = {
+  ["engine slow"] = "see what keeps it busy; patience in docker { … } says how long an answer may take",
+  ["engine closed to this user"] = "usermod --append --groups GROUP USER, and log in or start the worker anew",
+}
 
 --- What an engine's answers mean.
 ---@param facts EngineFacts|nil of submitter.engine.probe
@@ -77,8 +95,8 @@ end
 ---@return table[] findings
 function containers.judge(facts, settings, problem)
   if not facts then
-    return { finding("fail", "engine", problem, "start it, and see socket in docker { … }, SUBMITTER_RUNNER_SOCKET and "
-      .. "DOCKER_HOST or CONTAINER_HOST") }
+    return { finding("fail", "engine", problem, remedies[problem:match "^[^:]+"] or "start it, and see socket in "
+      .. "docker { … }, SUBMITTER_RUNNER_SOCKET and DOCKER_HOST or CONTAINER_HOST") }
   end
   return { of_engine(facts), of_limits(facts, settings), of_security(facts, settings), of_image(facts, settings) }
 end

@@ -1,5 +1,6 @@
 --- `submitter doctor`: what this machine can enforce and what is reachable, by trying it where that is possible.
 local containers = require "submitter.cli.containers"
+local control_group = require "submitter.runner.control_group"
 local host = require "submitter.host"
 local kernel = require "submitter.kernel"
 local machine = require "submitter.cli.machine"
@@ -17,8 +18,9 @@ local command = { name = "doctor", summary = "what this machine can enforce, and
 
 function command.describe(parser)
   parser:description("Looks at the kernel, the programs, the Python interpreter, the folders, tries bucket, queue and "
-    .. "database with the credentials that it finds, and builds a sandbox, or starts a container, to run a few programs "
-    .. "in it. Exits 3 when something needed fails; each finding says what to do.\n\nExample: submitter doctor")
+    .. "database with the credentials that it finds, and builds a sandbox, or starts a container, to run a few "
+    .. "programs in it. Exits 3 when something needed fails; each finding says what to do."
+    .. "\n\nExample: submitter doctor")
 end
 
 local function finding(state, name, text, remedy)
@@ -159,6 +161,8 @@ local function kernel_findings(configured, show)
   show(machine.kernel(kernel.read))
   if runner_fields.has_sandbox(configured) then
     local user_id = host.system.user_id()
+    -- As the worker does, and before anything looks: what is found is what the worker will have.
+    control_group.enter(configured)
     show(machine.namespaces(kernel.read, exists, user_id))
     show(machine.apparmor(kernel.read, user_id, load_profile()))
     if configured.accounting == "container" then

@@ -11,6 +11,9 @@ local CONTAINER_RESERVE_BYTES = 128 << 20
 local namespaces = { "user", "pid", "mnt", "net", "ipc", "uts", "cgroup" }
 local controllers = { "memory", "pids", "cpuacct" }
 
+-- csrc/sandbox/identity.c: the users that sandboxes take where all are there, and how many are enough where few are.
+local ROOT_USERS, FEW_USERS = { first = 0x70000000, last = 0x77ffffff }, 1024
+
 local function finding(state, name, text, remedy)
   return { state = state, name = name, text = text, remedy = remedy }
 end
@@ -229,6 +232,28 @@ function machine.seccomp(read)
   return finding("ok", "seccomp", (actions:gsub("%s+$", "")))
 end
 
+-- How many users or groups there are for sandboxes: nil for all that they can want, else the most in a row.
+local function mapped(read, file)
+  local most = 0
+  for first, count in ("\n" .. (read(file) or "")):gmatch "\n%s*(%d+)%s+%d+%s+(%d+)" do
+    first, count = math.tointeger(first), math.tointeger(count)
+    if first <= ROOT_USERS.first and ROOT_USERS.last < first + count then return nil end
+    most = math.max(most, count)
+  end
+  return most
+end
+
+-- Root may be that of a user namespace, such as a pod's.
+local function of_root(read)
+  local users, groups = mapped(read, "/proc/self/uid_map"), mapped(read, "/proc/self/gid_map")
+  if not users and not groups then return finding("ok", "user ids", "started by root: any are there") end
+  local count = math.min(users or groups, groups or users)
+  local text = ("started by root of a user namespace, which has %d of them"):format(count)
+  if count >= FEW_USERS then return finding("ok", "user ids", text .. "; sandboxes take theirs from these") end
+  return finding("fail", "user ids", ("%s; sandboxes need %d"):format(text, FEW_USERS), "have the engine map 65,536 "
+    .. "users and groups (/etc/subuid, /etc/subgid; in Kubernetes hostUsers: false does), or none")
+end
+
 --- Who starts the sandbox, and has he other user ids to give to the programs?
 ---@param read fun(path:string):string|nil
 ---@param exists fun(path:string):boolean
@@ -236,7 +261,7 @@ end
 ---@param user_name string|nil
 ---@return table finding
 function machine.user(read, exists, user_id, user_name)
-  if user_id == 0 then return finding("ok", "user ids", "started by root: any are there") end
+  if user_id == 0 then return of_root(read) end
   local function has_range(path)
     for line in (read(path) or ""):gmatch "[^\n]+" do
       local owner = line:match "^([^:]+):%d+:%d+"

@@ -16,6 +16,11 @@ short_limits.cpu_ms = 300
 
 -- What a runner is called where it is told about.
 local titles = { sandbox = "sandbox", docker = "container" }
+local remedies = {
+  sandbox = "the message names what is missing and what to do about it",
+  docker = "the message is the engine's or the walls'; README.md says what docker { … } takes, docker/README.md how an "
+    .. "image is made",
+}
 
 local function finding(state, name, text, remedy)
   return { state = state, name = name, text = text, remedy = remedy }
@@ -88,7 +93,7 @@ function trial.run(runner)
     return look(session, described.accounting)
   end)
   if not looked then
-    return { finding("fail", titles[kind], message, "the message names what is missing and what to do about it") }
+    return { finding("fail", titles[kind], message, remedies[kind]) }
   end
   append(findings, looked)
   local endless, problem = within(runner, short_limits, function(session)

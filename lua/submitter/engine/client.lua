@@ -33,14 +33,14 @@ local function note_away(self, message)
   self.away = { since_ms = self.clock.now_ms(), message = message }
   -- Another one may come back.
   self.kind, self.prefix = nil, nil
-  host.log.warn("engine_away", { socket = self.socket, reason = message })
+  self.log.warn("engine_away", { socket = self.socket, reason = message })
 end
 
 local function note_answer(self)
   local away = self.away
   if not away then return end
   self.away = nil
-  host.log.info("engine_back", { socket = self.socket, away_ms = self.clock.now_ms() - away.since_ms })
+  self.log.info("engine_back", { socket = self.socket, away_ms = self.clock.now_ms() - away.since_ms })
 end
 
 -- Whether this user may not use the socket, which libcurl doesn't tell from a socket at which nobody listens. A socket can't
@@ -234,7 +234,10 @@ end
 
 local function act(self, id, action, options)
   options.what = "/containers/…/" .. action
-  local response, message, code, name = call(self, "POST", ("/containers/%s/%s"):format(id, action), options)
+  return call(self, "POST", ("/containers/%s/%s"):format(id, action), options)
+end
+
+local function done(response, message, code, name)
   if not response then return nil, message, code, name end
   return true
 end
@@ -244,7 +247,7 @@ end
 ---@param id string
 ---@return true|nil, string|nil, string|nil, string|nil
 function Engine:start(id)
-  return act(self, id, "start", { good = { [304] = true } })
+  return done(act(self, id, "start", { good = { [304] = true } }))
 end
 
 --- Gives it another name.
@@ -253,7 +256,7 @@ end
 ---@param new_name string
 ---@return true|nil, string|nil, string|nil, string|nil
 function Engine:rename(id, new_name)
-  return act(self, id, "rename", { query = { { "name", new_name } } })
+  return done(act(self, id, "rename", { query = { { "name", new_name } } }))
 end
 
 --- Sets what a running container may use.
@@ -282,11 +285,18 @@ end
 ---@return string|nil code
 ---@return string|nil name "engine slow": not in this time
 function Engine:wait_removed(id, timeout_ms)
-  local done, message, code, name = act(self, id, "wait", {
+  local response, message, code, name = act(self, id, "wait", {
     query = { { "condition", "removed" } }, timeout_ms = timeout_ms, may_time_out = true,
   })
-  if done or name == "no such container" then return true end
-  return nil, message, code, name
+  if name == "no such container" then return true end
+  if not response then return nil, message, code, name end
+  -- The wait is over also when it was tried and failed; then the answer says why, and the container is still there.
+  local answer = said(response)
+  local problem = answer and type(answer.Error) == "table" and answer.Error.Message
+  if type(problem) == "string" and problem ~= "" then
+    return faults.of_answer(500, problem, "the removal of a container")
+  end
+  return true
 end
 
 --- Ends and removes it, with what the engine made for it. True also when it isn't there.
@@ -307,7 +317,8 @@ end
 --- The containers that bear these labels, whatever their state.
 ---@async
 ---@param labels table<string, string>
----@return {id:string, labels:table<string, string>}[]|nil
+---@return {id:string, labels:table<string, string>, state:string|nil, made_s:integer|nil}[]|nil state: the engine's word for it,
+--- such as "created" of one that never ran; made_s: since the epoch
 ---@return string|nil message
 ---@return string|nil code
 ---@return string|nil name
@@ -321,7 +332,10 @@ function Engine:list(labels)
   local list = {}
   for _, container in ipairs(answer) do
     if type(container) == "table" and type(container.Id) == "string" then
-      list[#list + 1] = { id = container.Id, labels = type(container.Labels) == "table" and container.Labels or {} }
+      list[#list + 1] = {
+        id = container.Id, labels = type(container.Labels) == "table" and container.Labels or {},
+        state = container.State, made_s = math.tointeger(container.Created),
+      }
     end
   end
   return list
@@ -380,12 +394,14 @@ function Engine:attach(id, limits)
   return silence(self, "POST /containers/…/attach", class, problem)
 end
 
-local option_names = { socket = true, patience_ms = true, http = true, sandbox = true, clock = true }
+local option_names = { socket = true, patience_ms = true, is_quiet = true, http = true, sandbox = true, clock = true }
+local quiet_log = { info = function() end, warn = function() end }
 local option_form = 'client.new{ socket = "/run/docker.sock" }'
 
 --- A client of the engine that listens at a socket. Asks nothing yet.
----@param options {socket:string, patience_ms:integer|nil, http:table|nil, sandbox:table|nil, clock:table|nil} patience_ms: how
---- long any answer may take (default 30000); the last three stand in for host.http, host.sandbox, host.clock in specs
+---@param options {socket:string, patience_ms:integer|nil, is_quiet:boolean|nil, http:table|nil, sandbox:table|nil,
+--- clock:table|nil} patience_ms: how long any answer may take (default 30000); is_quiet: the log isn't told when the engine is
+--- away, for who tells it himself; the last three stand in for host.http, host.sandbox, host.clock in specs
 ---@return Engine
 function client.new(options)
   schema.check_options(options, option_names, option_form)
@@ -393,6 +409,7 @@ function client.new(options)
   return setmetatable({
     socket = options.socket, patience_ms = options.patience_ms or DEFAULT_PATIENCE_MS, http = options.http or host.http,
     sandbox = options.sandbox or host.sandbox, clock = options.clock or host.clock,
+    log = options.is_quiet and quiet_log or host.log,
   }, Engine)
 end
 

@@ -76,13 +76,17 @@ local function name_of_answer(status, text)
   return "engine refused"
 end
 
+-- What to do, where the engine's words don't lead there.
+local advice = { ["image doesn't fit"] = "; docker/README.md says how one is made that does" }
+
 --- What an answer other than the one hoped for means.
 ---@param status integer
 ---@param text string the engine's own message
 ---@param what string what was asked: "POST /containers/create"
 ---@return nil, string, string, string as faults.failure
 function faults.of_answer(status, text, what)
-  return faults.failure(name_of_answer(status, text), ("%s (HTTP %d to %s)"):format(text, status, what))
+  local name = name_of_answer(status, text)
+  return faults.failure(name, ("%s (HTTP %d to %s)%s"):format(text, status, what, advice[name] or ""))
 end
 
 --- What it means that there was no answer.

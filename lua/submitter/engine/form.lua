@@ -55,8 +55,10 @@ end
 ---@return {memory_bytes:integer, processes:integer, processors:number|nil}
 function form.wanted(limits, memory_reserve_bytes, processors)
   return {
-    memory_bytes = limits.memory_bytes + memory_reserve_bytes, processes = limits.processes + PROCESSES_BESIDE,
-    processors = processors,
+    -- Output is kept inside until a program has ended, and isn't its memory: without room for it a program that prints much would
+    -- be taken for want of memory that it was promised, which is no verdict.
+    memory_bytes = limits.memory_bytes + limits.output_bytes + memory_reserve_bytes,
+    processes = limits.processes + PROCESSES_BESIDE, processors = processors,
   }
 end
 

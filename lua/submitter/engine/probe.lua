@@ -67,7 +67,8 @@ end
 ---@return string|nil name of the fault
 function probe.probe(settings, transport)
   local engine = client.new {
-    socket = settings.socket, patience_ms = settings.patience_ms, http = transport and transport.http,
+    socket = settings.socket, patience_ms = settings.patience_ms, is_quiet = true,
+    http = transport and transport.http,
   }
   local version, message, code, name = engine:version()
   if not version then return nil, message, code, name end

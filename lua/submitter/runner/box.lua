@@ -9,8 +9,10 @@ local box = {}
 
 -- How long a container may take to be gone once everything in it has ended; then it is removed by force.
 local REMOVAL_MS = 5000
--- How long after the end of a stream the engine may know of no reason.
-local REASON_MS, REASON_PAUSE_MS = 3000, 20
+-- How long after the end of a stream the engine may know of no reason, and for how long the kernel's lack of memory may still be
+-- told after the end that it came to: another part of the engine sees that. Between two questions.
+local REASON_MS, MEMORY_MS = 3000, 500
+local REASON_FIRST_MS, REASON_LONGEST_MS = 10, 250
 -- What engines tell of a main process that was killed: 128 and SIGKILL.
 local KILLED = 137
 -- submitter-sandbox: a wall can't be built.
@@ -153,10 +155,11 @@ end
 ---@class BoxReason
 ---@field ending "memory"|"killed"|"died"|"runs"|"unknown"
 ---@field exit_code integer|nil of its main process
+---@field by_engine boolean|nil somebody told the engine to kill it
 ---@field failure table|nil { message, code } where the engine could not be asked
 
--- What the events since a moment say. The engine's own word on memory counts only where the main process was killed with it:
--- what it takes from a program that the runner goes on after isn't the end of the container.
+-- What the events since a moment say, once the container has ended. The main process needn't have been killed itself: where the
+-- kernel takes the runner alone, it ends with a code of its own.
 local function read_events(events)
   local seen = {}
   for _, event in ipairs(events) do
@@ -167,7 +170,12 @@ local function read_events(events)
     end
   end
   local ending = seen.kill and "killed" or seen.oom and "memory" or seen.exit_code == KILLED and "killed" or "died"
-  return seen.exit_code and { ending = ending, exit_code = seen.exit_code }
+  return seen.exit_code and { ending = ending, exit_code = seen.exit_code, by_engine = seen.kill }
+end
+
+-- Or might a word on memory still come?
+local function is_certain(reason)
+  return reason.by_engine or reason.ending == "memory" or reason.exit_code == WALL_MISSING
 end
 
 --- Why its stream has ended, as the engine knows it.
@@ -176,17 +184,18 @@ end
 ---@return BoxReason
 function Box:reason(since_ms)
   local until_ms = host.clock.monotonic_ms() + math.min(REASON_MS, self.engine.patience_ms)
-  local was_found
+  local pause_ms, found = REASON_FIRST_MS, nil
   repeat
     local events, message, code = self.engine:events(self.id, since_ms)
     if not events then return { ending = "unknown", failure = { message, code } } end
-    local found = read_events(events)
-    if found and (found.exit_code ~= KILLED or found.ending == "memory" or was_found) then return found end
-    -- A word on memory may come after that on the end.
-    was_found = found ~= nil
-    host.clock.sleep_ms(REASON_PAUSE_MS)
+    local was_found = found ~= nil
+    found = read_events(events)
+    if found and is_certain(found) then return found end
+    if found and not was_found then until_ms = host.clock.monotonic_ms() + MEMORY_MS end
+    host.clock.sleep_ms(pause_ms)
+    pause_ms = math.min(pause_ms * 2, REASON_LONGEST_MS)
   until host.clock.monotonic_ms() >= until_ms
-  return { ending = "runs" }
+  return found or { ending = "runs" }
 end
 
 --- What a reason means as a failure.

@@ -110,8 +110,8 @@ function container_runner.open(configuration, settings, parts)
   if not owned then return nil, message, code end
   local self = setmetatable({
     engine = engine_client.new {
-      socket = settings.socket, patience_ms = settings.patience_ms, http = parts and parts.http,
-      sandbox = parts and parts.sandbox,
+      socket = settings.socket, patience_ms = settings.patience_ms, is_quiet = configuration.is_command,
+      http = parts and parts.http, sandbox = parts and parts.sandbox,
     },
     settings = {
       image = settings.image, apparmor = settings.apparmor, runtime = settings.runtime, seccomp_path = profile.path,
@@ -146,10 +146,21 @@ local function is_clean(self)
   return not self.has_lost and not self.has_leftovers
 end
 
+-- An engine that didn't answer may still be making what it was asked for, for as long as that may take it once it speaks again.
+local function expect_late(self)
+  self.lost_until_ms, self.is_silent = host.clock.monotonic_ms() + self.engine.patience_ms, true
+end
+
 -- One look at what bears our labels. True when nothing is there that nobody sees to.
 local function sweep_once(self)
   local list, message, code = self.engine:list(self.leftovers:labels())
-  if not list then return nil, message, code end
+  if not list then
+    self.is_silent = self.lost_until_ms ~= nil
+    return nil, message, code
+  elseif self.is_silent then
+    expect_late(self)
+    self.is_silent = false
+  end
   for _, container in ipairs(list) do
     if not self.known[leftovers.tag(container) or ""] then
       local removed
@@ -158,8 +169,8 @@ local function sweep_once(self)
       host.log.info("container_removed_late", { container = container.id:sub(1, 12) })
     end
   end
-  -- What an engine that was slow to answer may still be making appears later.
-  if host.clock.monotonic_ms() >= (self.lost_until_ms or 0) then self.has_lost = false end
+  -- What it may still be making appears later.
+  if host.clock.monotonic_ms() >= (self.lost_until_ms or 0) then self.has_lost, self.lost_until_ms = false, nil end
   if self.has_leftovers then
     local swept
     swept, message, code = self.leftovers:sweep(self.engine)
@@ -201,9 +212,7 @@ end
 function Runner:remember(one, message)
   self.known[one.tag] = nil
   self.has_lost = true
-  if one.is_uncertain then
-    self.lost_until_ms = host.clock.monotonic_ms() + self.engine.patience_ms
-  end
+  if one.is_uncertain then expect_late(self) end
   host.log.warn("container_left_for_later", { container = one.name, reason = message or "the engine didn't say" })
   begin_sweep(self)
 end
@@ -279,13 +288,14 @@ local function take_ready(self, wanted, about)
   while true do
     local one = self.pool:take()
     if not one then return nil end
-    local adopted, message, code, fault = nil, "its stream ended while it waited", nil, nil
+    local returned, adopted, message, code, fault = true, nil, "its stream ended while it waited", nil, nil
     if one.sandbox:info().usable then
-      adopted, message, code, fault = one:adopt(name_of(about, one.tag), wanted)
+      returned, adopted, message, code, fault = xpcall(one.adopt, debug.traceback, one, name_of(about, one.tag), wanted)
     end
-    if adopted then return one end
+    if returned and adopted then return one end
     host.log.info("container_of_pool_lost", { container = one.name, reason = message })
     spawn(self, "end of a lost container", one.close, one)
+    if not returned then error(adopted, 0) end
     if fault == "engine away" or fault == "engine slow" then return nil, message, code end
   end
 end
@@ -351,6 +361,8 @@ local function shut(self)
     if not clean and message then return nil, message end
     if not clean then host.clock.sleep_ms(SWEEP_FIRST_MS) end
   end
+  -- A desk has no start of its own at which to look, nor anybody to wait for it: what it can't remove is the next one's.
+  if not self.leftovers.var and not self.engine.away then self.leftovers:sweep(self.engine) end
   return true
 end
 
@@ -398,6 +410,8 @@ local function patiently(self, beside_ms, method, options)
   local patience_ms = beside_ms + self.runner.engine.patience_ms
   local answer, message, code = host.task.within(patience_ms, method, self.box.sandbox, options)
   if answer or code ~= "timeout" then return answer, message, code end
+  -- Whether it answers nobody has to be known by now: it decides whether this counts against the message.
+  self.runner.engine:ping()
   return engine_faults.failure("engine slow", ("nothing comes from %s: %s"):format(self.box.name, message))
 end
 

@@ -10,6 +10,9 @@ local control_group = {}
 
 local LEAF = "worker"
 
+-- Once is enough: the leaf gets the controllers, too, as soon as there is a sandbox beside it.
+local has_entered = false
+
 local function has_words(text, ...)
   local found = {}
   for word in (text or ""):gmatch "%S+" do found[word] = true end
@@ -58,6 +61,22 @@ function control_group.step_aside(read)
     return nil, ("%s/cgroup.procs: %s"):format(leaf, reason or "it can't be written")
   end
   return leaf
+end
+
+--- Does that before the first sandbox of this process, where sandboxes are to have control groups and nobody said where. The log
+--- is told when it can't be done: then the sandboxes' groups may still be had elsewhere.
+---@async
+---@param configuration {accounting:string, cgroup_parent:string|nil}
+---@param read nil|fun(path:string):string|nil as for step_aside
+function control_group.enter(configuration, read)
+  if has_entered or configuration.accounting ~= "cgroup" or configuration.cgroup_parent then return end
+  local leaf, problem = control_group.step_aside(read)
+  if leaf then
+    has_entered = true
+    host.log.debug("control_group_entered", { path = leaf })
+  elseif problem then
+    host.log.warn("control_group_not_entered", { message = problem })
+  end
 end
 
 return control_group

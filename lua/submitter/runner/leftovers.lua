@@ -5,12 +5,19 @@
 --- A worker is alive as long as it holds the lock on its own folder of jobs. Folders of two workers that know nothing of each
 --- other may have the same path, each in a container of its own, but the same engine: so the var folder has an identity, a random
 --- word in a file of it, and a worker judges those only that share its var.
+---
+--- A command at a desk holds no lock. What one leaves that was killed between making a container and starting it is known by its
+--- age, and removed by whoever comes by; the engine ends everything that had begun to run.
 local host = require "submitter.host"
 
 local leftovers = {}
 
 local IDENTITY_FILE = "identity"
 local WORKER, VAR, CONTAINER = "submitter.worker", "submitter.var", "submitter.container"
+-- In the place of an identity, which it can't be taken for.
+local DESK = "desk"
+-- Far longer than anybody takes between making one and starting it.
+local FORGOTTEN_S = 3600
 
 ---@class Leftovers
 ---@field worker string this worker's name
@@ -42,7 +49,7 @@ end
 ---@param tag string|nil its own; nil: what all of this worker's have in common
 ---@return table<string, string>
 function Leftovers:labels(tag)
-  return { [WORKER] = self.worker, [VAR] = self.var, [CONTAINER] = tag }
+  return { [WORKER] = self.worker, [VAR] = self.var or DESK, [CONTAINER] = tag }
 end
 
 --- The tag of a container that was found by its labels.
@@ -52,11 +59,27 @@ function leftovers.tag(container)
   return container.labels[CONTAINER]
 end
 
--- Those that a worker has left who isn't alive.
-local function find(self, engine)
-  local list, message, code = engine:list { [VAR] = self.var }
+-- Those that desks have left before they ran.
+local function find_forgotten(engine)
+  local list, message, code = engine:list { [VAR] = DESK }
   if not list then return nil, message, code end
-  local dead, lives = {}, {}
+  local forgotten, since_s = {}, host.clock.now_ms() // 1000 - FORGOTTEN_S
+  for _, container in ipairs(list) do
+    if container.state == "created" and (container.made_s or since_s) < since_s then
+      forgotten[#forgotten + 1] = container
+    end
+  end
+  return forgotten
+end
+
+-- Those, and what a worker of this var has left who isn't alive.
+local function find(self, engine)
+  local dead, message, code = find_forgotten(engine)
+  if not dead or not self.var then return dead, message, code end
+  local list
+  list, message, code = engine:list { [VAR] = self.var }
+  if not list then return nil, message, code end
+  local lives = {}
   for _, container in ipairs(list) do
     local owner = container.labels[WORKER] or ""
     if lives[owner] == nil then lives[owner] = self.jobs:lives(owner) end
@@ -65,14 +88,13 @@ local function find(self, engine)
   return dead
 end
 
---- Removes what dead workers left.
+--- Removes what dead workers left, and desks.
 ---@async
 ---@param engine Engine
 ---@return integer|nil removed
 ---@return string|nil message
 ---@return string|nil code
 function Leftovers:sweep(engine)
-  if not self.var then return 0 end
   local dead, message, code = find(self, engine)
   if not dead then return nil, message, code end
   for _, container in ipairs(dead) do
@@ -85,7 +107,7 @@ function Leftovers:sweep(engine)
 end
 
 --- For a worker, by what it has opened; for a command at a desk, which holds no lock, without any: then nobody judges its
---- containers by their labels.
+--- containers by whose they are.
 ---@async
 ---@param parts {jobs:JobRegistry|nil, directory:Directory|nil}|nil
 ---@return Leftovers|nil

@@ -33,14 +33,7 @@ end
 function sandbox_runner.open(configuration)
   local interpreter, version, code = python.find(configuration.python)
   if not interpreter then return nil, version, code end
-  if configuration.accounting == "cgroup" and not configuration.cgroup_parent then
-    local leaf, problem = control_group.step_aside()
-    if leaf then
-      host.log.debug("control_group_entered", { path = leaf })
-    elseif problem then
-      host.log.warn("control_group_not_entered", { message = problem })
-    end
-  end
+  control_group.enter(configuration)
   local self = setmetatable({
     interpreter = interpreter, version = version, accounting = configuration.accounting,
     cgroup_parent = configuration.cgroup_parent, processors = configuration.processors,
