@@ -253,7 +253,8 @@ deployment: packages-test programs peers
 test-peers: packages-test packages-lint programs peers $(WALLED) $(CONTAINED)
 	$(call need,luarocks git $(PACKAGES_DEPLOYMENT) \
 	    $(if $(filter 0,$(shell id -u)),$(PACKAGES_V2) $(PACKAGES_CONTAINERS) $(PACKAGES_COMPOSE) curl))
-	@SUITE_SECONDS=2700 $(SUITE) 'peers: $(BUILD)/peers/node $(BUILD)/peers/check.mjs $(BUILD)/integration/peers' \
+	@SUITE_SECONDS=2700 $(SUITE) 'beside v2: spec/virtual/machine.sh $(BUILD)' \
+	    'peers: $(BUILD)/peers/node $(BUILD)/peers/check.mjs $(BUILD)/integration/peers' \
 	    'signatures: $(RUN) spec/integration/signatures.lua 10000' \
 	    'cloud: $(RUN) spec/integration/cloud.lua 100' \
 	    'cloud-trials: $(RUN) spec/integration/cloud_trials.lua' \
@@ -264,14 +265,14 @@ test-peers: packages-test packages-lint programs peers $(WALLED) $(CONTAINED)
 	    'class: $(RUN) spec/integration/class.lua' \
 	    'kill-database: $(RUN) spec/integration/kill_database.lua 30 24' \
 	    'mail: $(RUN) spec/integration/mail.lua' \
+	    $(DEPLOYMENT_SUITES) \
+	    'installed: spec/integration/installed.sh $(BUILD)' \
+	    wait \
 	    'crowd-200: $(RUN) spec/integration/crowd.lua 200' \
 	    'kill-20: $(RUN) spec/integration/kill.lua 20 60' \
 	    $(ENGINE_SUITES) $(IMAGE_SUITES) \
 	    $(CONTAINER_SUITES) $(KILL_SUITES) \
-	    'installed: spec/integration/installed.sh $(BUILD)' \
-	    $(DEPLOYMENT_SUITES) \
-	    'clang: $(MAKE) BUILD=$(BUILD)/clang CC=clang programs && echo "1 passed, 0 failed"' \
-	    'v2: spec/virtual/machine.sh $(BUILD)'
+	    'clang: $(MAKE) BUILD=$(BUILD)/clang CC=clang programs && echo "1 passed, 0 failed"'
 
 # Version 2 of control groups, and systemd that delegates them, in a virtual machine: spec/virtual/README.md.
 .PHONY: test-v2

@@ -1,7 +1,10 @@
 #!/bin/sh
 # Runs test suites one after the other, shows what they print, and closes with one plain line over all of them:
 #
-#     spec/suites.sh LOGS 'NAME: COMMAND' ...
+#     spec/suites.sh LOGS ['beside NAME: COMMAND' ...] 'NAME: COMMAND' ... ['wait' 'NAME: COMMAND' ...]
+#
+# One that is to run beside the others is started at once and waited for at 'wait', or at the end: for what takes one processor for
+# long and neither measures nor looks at the machine. What follows 'wait' has the machine to itself.
 #
 # LOGS is a folder for what each printed. Understood are TAP ("ok", "not ok"), busted's closing line, and "N passed, N failed[,
 # N skipped]". A suite that ends with another exit code than 0 without counting a failure is itself one, and so is one that
@@ -26,29 +29,68 @@ count() { # what the log in $1 counted: three numbers
     ' "$1"
 }
 
-for suite in "$@"; do
-    name=${suite%%:*}
-    command=${suite#*: }
-    log="$logs/$name.log"
-    printf '\n== %s\n' "$name"
+# No pipe between a suite and this script: something it left running must not keep us waiting.
+run() { # name, command
     began=$(date +%s)
-    # No pipe between the suite and this script: something it left running must not keep us waiting.
-    timeout -k 10 "${SUITE_SECONDS:-900}" sh -c "$command" </dev/null >"$log" 2>&1
-    code=$?
-    cat "$log"
-    counts=$(count "$log")
+    timeout -k 10 "${SUITE_SECONDS:-900}" sh -c "$2" </dev/null >"$logs/$1.log" 2>&1 &
+    waited=$!
+    wait "$waited"
+    echo "$? $(($(date +%s) - began))" >"$logs/$1.end"
+}
+
+tell() { # name
+    read -r code seconds <"$logs/$1.end" || code=1 seconds=0
+    printf '\n== %s\n' "$1"
+    cat "$logs/$1.log"
+    counts=$(count "$logs/$1.log")
     p=${counts%% *} rest=${counts#* }
     f=${rest%% *} s=${rest#* }
     if [ "$code" -ne 0 ] && [ "$f" -eq 0 ]; then
-        echo "$name: ended with exit code $code and counted no failure: that is one"
+        echo "$1: ended with exit code $code and counted no failure: that is one"
         f=1
     elif [ "$((p + f + s))" -eq 0 ]; then
-        echo "$name: counted no test at all: that is a failure"
+        echo "$1: counted no test at all: that is a failure"
         f=1
     fi
-    echo "-- $name: $p passed, $f failed, $s skipped in $(($(date +%s) - began)) s"
+    echo "-- $1: $p passed, $f failed, $s skipped in $seconds s"
     passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+}
+
+beside='' lanes='' waited=''
+# Whoever ends this script ends what it started.
+end_all() {
+    for process in $waited $lanes; do kill "$process" 2>/dev/null; done
+    exit 1
+}
+trap end_all TERM INT HUP
+
+collect() {
+    for lane in $lanes; do wait "$lane"; done
+    for name in $beside; do tell "$name"; done
+    beside='' lanes=''
+}
+
+for suite in "$@"; do
+    case $suite in
+        wait) collect ;;
+        "beside "*)
+            name=${suite%%:*} name=${name#beside }
+            rm -f "$logs/$name.end"
+            (
+                trap 'kill "$waited" 2>/dev/null; exit 1' TERM
+                run "$name" "${suite#*: }"
+            ) &
+            lanes="$lanes $!" beside="$beside $name"
+            ;;
+        *)
+            name=${suite%%:*}
+            rm -f "$logs/$name.end"
+            run "$name" "${suite#*: }"
+            tell "$name"
+            ;;
+    esac
 done
+collect
 
 echo
 if [ "$skipped" -gt 0 ]; then

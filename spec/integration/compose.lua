@@ -41,6 +41,8 @@ local with_engine = compose_file.read(docker, { "compose.yaml", "compose.engine.
 local one = with_engine.services.worker
 check(tostring(one.group_add[1]) == "998" and one.environment.SUBMITTER_RUNNER_IMAGE == "submitter-python:3.9",
   "and the one over it for the engine's socket", host.json.encode(one))
+check(table.concat(one.security_opt, " "):find("no-new-privileges:true", 1, true),
+  "whose worker's programs get no new rights", host.json.encode(one.security_opt))
 local refused, why = pcall(compose_file.read, docker, { "compose.yaml", "compose.engine.yaml" }, {})
 check(not refused and tostring(why):find("DOCKER_GROUP", 1, true), "which says what it needs", why)
 

@@ -149,6 +149,10 @@ faults[#faults + 1] = { name = "engine slow", run = function(title)
   host.clock.sleep_ms(300) -- into the case: nothing but its answer is waited for
   engine:freeze()
   containers.await_log(worker, "engine slow", START_MS)
+  support.await("both are given back", START_MS, function()
+    local log = table.concat(worker.log)
+    return #reasons(log, "submission_put_off") + #reasons(log, "submission_retried") >= 2
+  end)
   engine:thaw()
   support.await_empty_queue(opened, GRADE_MS)
   check_verdicts(opened, handed, title, "AC AC")

@@ -9,8 +9,8 @@ local must = support.must
 -- The networks that every engine has.
 local BUILT_IN = { bridge = true, host = true, none = true, podman = true }
 local LABEL = "submitter.worker"
--- For what an engine that was killed still has to clear away.
-local SETTLE_MS = 30000
+-- A container that an engine forgot ends when nobody has spoken to it for 30 s.
+local SETTLE_MS = 60000
 
 local function lines_of(text)
   local lines = {}

@@ -288,9 +288,29 @@ local function chosen()
   check(#left == 0, "policies that choose: no container is left", table.concat(left, "; "))
 end
 
+--- ---- a worker that never comes ----
+
+-- Its standard input is held by the engine, which never says that it ended. For how long it lives, while all else is tried.
+local function lonely()
+  local filter = host.system.executable():match "^(.*)/" .. "/seccomp.json"
+  local words = { "--detach", "--interactive", "--rm", "--network=none", "--read-only", "--cap-drop=ALL",
+    "--cap-add=SETUID", "--cap-add=SETGID", "--security-opt=no-new-privileges", "--security-opt=systempaths=unconfined",
+    "--security-opt=apparmor=unconfined", "--security-opt=seccomp=" .. filter }
+  words[#words + 1] = engine:image "runner"
+  local id = must(engine:command("run", table.unpack(words))):match "^%x+"
+  local began_ms = host.clock.monotonic_ms()
+  while must(engine:command("ps", "--all", "--quiet", "--no-trunc")):find(id, 1, true) do host.clock.sleep_ms(500) end
+  return host.clock.monotonic_ms() - began_ms
+end
+
+local alone = kind == "docker" and host.task.spawn("a container without a worker", lonely)
 same_reports()
 drained()
 leftovers()
 chosen()
+if alone then
+  local ended, lived_ms = host.task.within(START_MS, alone.join, alone)
+  check(ended and lived_ms > 20000, "a container that nobody speaks to ends by itself, and not too soon", lived_ms)
+end
 engine:close()
 support.finish()
