@@ -75,6 +75,29 @@ describe("the worker whose programs run on an engine", function()
     assert.is_nil(parts.store.objects[error_key])
   end)
 
+  it("gives no message up when it goes away in its last try", function()
+    parts.runner.programs.cut = function()
+      go_away()
+      return nil, "engine away: the stream ended", "unavailable"
+    end
+    parts.store.objects[fake.prefix .. ".py"] = "cut"
+    local id = parts.queue:send(fake.message())
+    parts.queue.ready[1].failures = parts.configuration.failure_limit - 1
+    local one = assert(worker.new(parts))
+    support.logged(function()
+      local serving = host.task.spawn("serving", function() assert(one:run {}) end)
+      support.eventually("its return", function() return parts.queue.released[id] end)
+      assert.is_nil(parts.store.objects[error_key])
+      parts.runner.programs.cut = parts.runner.programs.sum
+      parts.runner.away = nil
+      support.eventually("its end", function() return parts.queue.deleted[id] end, 10000)
+      assert.are.equal(parts.configuration.failure_limit - 1, parts.queue.deleted[id].failures)
+      one:stop()
+      assert(serving:join())
+    end)
+    assert.is_nil(next(parts.queue.dead))
+  end)
+
   it("begins all the same when it is away from the beginning, and grades when it is there", function()
     parts.runner.fail_warm = parts.runner.fail_start
     go_away()

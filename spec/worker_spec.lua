@@ -690,28 +690,6 @@ describe("the worker", function()
       assert.are.equal("no route to the bucket", lines[1].fields.reason)
     end)
 
-    it("gives no message up when what runs programs goes away in its last try", function()
-      parts.runner.programs.cut = function()
-        parts.runner.away, parts.runner.away_since_ms = "engine away", host.clock.now_ms()
-        return nil, "engine away: the stream ended", "unavailable"
-      end
-      parts.store.objects[fake.prefix .. ".py"] = "cut"
-      local id = parts.queue:send(fake.message())
-      parts.queue.ready[1].failures = parts.configuration.failure_limit - 1
-      support.logged(function()
-        serve(function(one)
-          support.eventually("its return", function() return parts.queue.released[id] end)
-          assert.is_nil(parts.store.objects[error_key])
-          parts.runner.programs.cut = parts.runner.programs.sum
-          parts.runner.away = nil
-          support.eventually("its end", function() return parts.queue.deleted[id] end)
-          assert.are.equal(parts.configuration.failure_limit - 1, parts.queue.deleted[id].failures)
-          one:stop()
-        end)
-      end)
-      assert.is_nil(next(parts.queue.dead))
-    end)
-
     it("ends at once also in the pauses of an outage", function()
       parts.store.fail = function() return "no route to the bucket", "unavailable" end
       support.logged(function()

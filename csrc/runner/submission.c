@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -119,7 +120,7 @@ bool submission_complete(struct submission *submission, const struct protocol_su
     copy_text(submission->program, message->program);
     copy_text(submission->interpreter, message->interpreter);
     if (submission->interpreter[0] == 0) {
-        strcpy(submission->interpreter, own_interpreter);
+        snprintf(submission->interpreter, sizeof submission->interpreter, "%s", own_interpreter);
     }
     copy_text(submission->directory, message->directory);
     if (submission->directory[0] == 0) {
