@@ -431,7 +431,8 @@ hello; ready
       ["frame 03 06 '\\x2\\0\\0\\0\\x1x'"] = "protocol", -- output of another case
       ["while :; do frame 03 0f '\\x1\\0\\0\\0\\x1xxxxxxxxxx'; done"] = "protocol", -- without end
       ["hello"] = "protocol", ["ready"] = "protocol", ["frame 06 00"] = "protocol",
-      ["frame 05 0e '\\0\\x2\\0\\0\\0\\x1\\0\\0\\0x\\0\\0\\0\\0'"] = "sandbox", -- another case's failure, and no word of a runner's
+      -- Another case's failure, and no word of a runner's.
+      ["frame 05 0e '\\0\\x2\\0\\0\\0\\x1\\0\\0\\0x\\0\\0\\0\\0'"] = "sandbox",
       ["printf '\\4\\66'; exit 0"] = "sandbox", -- half of it
       ["exec >&-; exit 5"] = "sandbox",
     } do
