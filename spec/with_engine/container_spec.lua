@@ -94,7 +94,7 @@ for _, kind in ipairs { "docker", "podman" } do
         if found then
           assert.matches("^/subid" .. SUBID .. "%-%x+$", found.Name)
           local has = found.HostConfig
-          assert.are.same({ (96 + 128) << 20, (96 + 128) << 20, 48, 900000000 },
+          assert.are.same({ (96 + 1 + 128) << 20, (96 + 1 + 128) << 20, 48, 900000000 },
             { has.Memory, has.MemorySwap, has.PidsLimit, has.NanoCpus })
         end
         assert(session:close())
