@@ -84,6 +84,8 @@ return {
     from = "    take_streams(attach, attach->body.data, attach->body.length);\n", to = "" },
   { name = "a sandbox that broke while it waited doesn't say why", file = "csrc/io/session.c",
     suites = specs "core/attach_spec.lua", from = "phase != PHASE_BROKEN || session->error_told", to = "phase != PHASE_READY" },
+  { name = "sessions: a runner may blame the student", file = "csrc/io/session.c", suites = specs "core/attach_spec.lua",
+    from = '    return "sandbox";\n', to = '    return "rejected";\n' },
   { name = "a container's token may hold a line's end", file = "lua/submitter/aws/credentials/container.lua", suites = specs "aws/credentials",
     from = 'if token:find("[\\r\\n]") then', to = "if false then" },
   { name = "metadata are asked for through a proxy", file = "lua/submitter/aws/instance_metadata.lua",
