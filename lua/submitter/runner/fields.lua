@@ -39,7 +39,7 @@ local docker = {
       text = "Where the engine listens. Who may use it is as good as root on its machine." },
     { name = "pool", type = "integer", range = { 0, 1024 }, default_text = "slots + 2",
       text = "How many containers wait for submissions; 0: each is started when its submission has come." },
-    { name = "patience", type = "duration_ms", default = "30s", range = { "1s", "10m" },
+    { name = "patience", type = "duration_ms", default = "30s", range = { "1s", "30s" },
       text = "How long an answer of the engine may take." },
     { name = "apparmor", type = "string", length = { 1, 255 }, match = "^[%w._/-]+$",
       expected = "the name of a profile", default_text = "\"unconfined\": the walls within the container mount",
