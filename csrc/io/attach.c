@@ -249,36 +249,12 @@ static void start_transport(struct transport *transport) {
         end_streams(attach, -status);
 }
 
-struct write {
-    uv_write_t request;
-    void (*written)(void *context, int status);
-    void *context;
-};
-
-static void on_written(uv_write_t *request, int status) {
-    struct write *write = request->data;
-    void (*written)(void *, int) = write->written;
-    void *context = write->context;
-    free(write);
-    written(context, status);
-}
-
 static int write_transport(struct transport *transport, const char *data, size_t length, void (*written)(void *, int),
                            void *context) {
     struct attach *attach = (struct attach *)transport;
     if (attach->phase != PHASE_OPEN)
         return EPIPE;
-    struct write *write = malloc(sizeof *write);
-    if (!write)
-        return ENOMEM;
-    write->request.data = write;
-    write->written = written;
-    write->context = context;
-    uv_buf_t buffer = { .base = (char *)data, .len = length };
-    int status = uv_write(&write->request, (uv_stream_t *)&attach->pipe, &buffer, 1, on_written);
-    if (status < 0)
-        free(write);
-    return status < 0 ? -status : 0;
+    return loop_write((struct uv_stream_s *)&attach->pipe, data, length, written, context);
 }
 
 /* Not uv_shutdown, which lets everything be written first: somebody who doesn't read would never be stopped. Of a container that

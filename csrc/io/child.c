@@ -391,35 +391,11 @@ bool child_reading(const struct child *child, enum child_stream index) {
     return child->streams[index].got != NULL;
 }
 
-struct write {
-    uv_write_t request;
-    void (*written)(void *context, int status);
-    void *context;
-};
-
-static void on_written(uv_write_t *request, int status) {
-    struct write *write = request->data;
-    void (*written)(void *, int) = write->written;
-    void *context = write->context;
-    free(write);
-    written(context, status);
-}
-
 int child_write(struct child *child, const char *data, size_t length, void (*written)(void *, int), void *context) {
     struct stream *stream = &child->streams[CHILD_STDIN];
     if (!stream->open)
         return EPIPE;
-    struct write *write = malloc(sizeof *write);
-    if (!write)
-        return ENOMEM;
-    write->request.data = write;
-    write->written = written;
-    write->context = context;
-    uv_buf_t buffer = { .base = (char *)data, .len = length };
-    int status = uv_write(&write->request, (uv_stream_t *)&stream->handle, &buffer, 1, on_written);
-    if (status < 0)
-        free(write);
-    return status < 0 ? -status : 0;
+    return loop_write((struct uv_stream_s *)&stream->handle, data, length, written, context);
 }
 
 void child_close_input(struct child *child) {

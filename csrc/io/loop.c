@@ -80,6 +80,35 @@ void timer_stop(struct timer *timer) {
 }
 
 /* libuv doesn't know all errors of the system (ENOEXEC), and its words for such a one would be lost memory each time. */
+struct write {
+    uv_write_t request;
+    void (*written)(void *context, int status);
+    void *context;
+};
+
+static void on_written(uv_write_t *request, int status) {
+    struct write *write = request->data;
+    void (*written)(void *, int) = write->written;
+    void *context = write->context;
+    free(write);
+    written(context, status);
+}
+
+int loop_write(struct uv_stream_s *stream, const char *data, size_t length, void (*written)(void *, int),
+               void *context) {
+    struct write *write = malloc(sizeof *write);
+    if (!write)
+        return ENOMEM;
+    write->request.data = write;
+    write->written = written;
+    write->context = context;
+    uv_buf_t buffer = { .base = (char *)data, .len = length };
+    int status = uv_write(&write->request, stream, &buffer, 1, on_written);
+    if (status < 0)
+        free(write);
+    return status < 0 ? -status : 0;
+}
+
 static bool libuv_knows(int number) {
     char name[64];
     uv_err_name_r(-number, name, sizeof name);

@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 struct uv_loop_s;
+struct uv_stream_s;
 
 /* The loop, made at the first call. */
 struct uv_loop_s *loop_get(void);
@@ -25,6 +26,11 @@ int loop_work(struct work *work);
 
 /* How many pieces of work are with the pool. */
 size_t loop_work_count(void);
+
+/* Writes to a stream; data stays in place until written(context, status) is called, with 0 or a negative errno value. Returns 0
+ * or a positive errno value, and then nothing is called. */
+int loop_write(struct uv_stream_s *stream, const char *data, size_t length, void (*written)(void *context, int status),
+               void *context);
 
 /* A timer that fires once. */
 struct timer;

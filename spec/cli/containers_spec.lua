@@ -1,5 +1,6 @@
 local containers = require "submitter.cli.containers"
 local host = require "submitter.host"
+local probe = require "submitter.engine.probe"
 
 local root = debug.getinfo(1, "S").source:match "^@(.*)/spec/cli/[^/]*$" or "."
 
@@ -112,7 +113,7 @@ describe("submitter.cli.containers", function()
     local header = assert(directory:read "csrc/protocol/protocol.h")
     local image = assert(directory:read "docker/runner.Dockerfile")
     directory:close()
-    assert.equal(tostring(containers.PROTOCOL), header:match "PROTOCOL_VERSION%s*=%s*(%d+)")
-    assert.equal(tostring(containers.PROTOCOL), image:match 'submitter%.protocol="(%d+)"')
+    assert.equal(tostring(probe.PROTOCOL), header:match "PROTOCOL_VERSION%s*=%s*(%d+)")
+    assert.equal(tostring(probe.PROTOCOL), image:match 'submitter%.protocol="(%d+)"')
   end)
 end)

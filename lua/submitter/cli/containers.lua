@@ -1,9 +1,8 @@
 --- What an engine of containers is and can do, for `submitter doctor`: what its answers mean. Findings are as those of
 --- machine.lua.
-local containers = {}
+local probe = require "submitter.engine.probe"
 
---- What this program's host speaks with a runner: PROTOCOL_VERSION of csrc/protocol.
-containers.PROTOCOL = 1
+local containers = {}
 
 local engine_names = { docker = "Docker", podman = "Podman" }
 
@@ -69,9 +68,9 @@ local function of_image(facts, settings)
   local image = facts.image
   if not image then
     return finding("fail", "image", facts.image_problem, rebuild .. "; or pull it")
-  elseif image.protocol and image.protocol ~= containers.PROTOCOL then
+  elseif image.protocol and image.protocol ~= probe.PROTOCOL then
     return finding("fail", "image", ("%s is of another version: its runner speaks protocol %d, this program %d"):format(
-      settings.image, image.protocol, containers.PROTOCOL), rebuild)
+      settings.image, image.protocol, probe.PROTOCOL), rebuild)
   elseif not image.protocol or not image.has_entry_point then
     return finding("warn", "image", settings.image .. " doesn't say that it has submitter's runner in it",
       ("build one on it, and name that one: %s"):format(build(facts, settings.image, "NAME")))

@@ -4,6 +4,9 @@ local form = require "submitter.engine.form"
 
 local probe = {}
 
+--- What this program's host speaks with a runner: PROTOCOL_VERSION of csrc/protocol.
+probe.PROTOCOL = 1
+
 -- Images say by a label which protocol their runner speaks; docker/runner.Dockerfile sets it.
 probe.protocol_label = "submitter.protocol"
 

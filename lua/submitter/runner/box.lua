@@ -17,7 +17,6 @@ local REASON_FIRST_MS, REASON_LONGEST_MS = 10, 250
 local KILLED = 137
 -- submitter-sandbox: a wall can't be built.
 local WALL_MISSING = 3
-local PROTOCOL = 1
 
 ---@class Box
 ---@field tag string its own name among this worker's
@@ -35,9 +34,10 @@ local function look_at_image(self)
   local image, message, code = self.engine:image(self.settings.image)
   if not image then return nil, message, code end
   local facts = probe.image(image)
-  if facts.protocol and facts.protocol ~= PROTOCOL then
+  if facts.protocol and facts.protocol ~= probe.PROTOCOL then
     return engine_faults.failure("image doesn't fit", ("%s speaks version %d of the runner's protocol, this program "
-      .. "%d; build it anew (docker/README.md)"):format(self.settings.image, facts.protocol, PROTOCOL))
+      .. "%d; build it anew (docker/README.md)"):format(self.settings.image, facts.protocol,
+      probe.PROTOCOL))
   end
   self.image_id = facts.id
   return true
